@@ -1,0 +1,16 @@
+#include "base/size.h"
+
+#include <fmt/format.h>
+
+namespace daruma {
+
+std::string human_bytes(uint64_t bytes) {
+  static constexpr const char* kUnits[] = {"KiB", "MiB", "GiB", "TiB", "PiB"};
+  if (bytes < 1024) return fmt::format("{} B", bytes);
+  double value = static_cast<double>(bytes) / 1024;
+  size_t unit = 0;
+  for (; value >= 999.5 && unit + 1 < std::size(kUnits); ++unit) value /= 1024;
+  return fmt::format(value < 9.95 ? "{:.1f} {}" : "{:.0f} {}", value, kUnits[unit]);
+}
+
+}  // namespace daruma

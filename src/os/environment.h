@@ -1,0 +1,35 @@
+// os/environment.h: this process: its variables, its name, its signals, its memory.
+//
+// Threads: may be used from any thread; install_stop_signals once, from main, before any thread starts.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "os/file_system.h"
+
+namespace daruma {
+
+// The variable's value; nullopt when it is not set.
+std::optional<std::string> environment_variable(const std::string& name);
+
+// The absolute path of the running program.
+Path this_program();
+
+// SIGTERM and SIGINT request a stop of the source; a second one ends the process at once.
+void install_stop_signals(std::stop_source source);
+
+// No core dumps, not traceable: what holds keys must not leave them on disk.
+void forbid_core_dumps();
+
+// True if a process with this pid exists.
+bool process_exists(int pid);
+
+std::string host_name();
+int this_pid();
+// Columns of the terminal on stderr; nullopt when it is not one.
+std::optional<int> terminal_columns();
+
+}  // namespace daruma

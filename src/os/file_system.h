@@ -1,0 +1,93 @@
+// os/file_system.h: the file system, as one interface handed down from main: the real one and a simulated disk.
+//
+// Durability is explicit, as on a real disk: bytes written survive a power cut after File::sync, names created, renamed
+// or removed survive it after sync_dir of their directory. The simulated disk loses and tears everything else.
+// Errors:  kNotFound, kExists, kNoSpace and kRefused (permission) where they apply, else kFailed; `what` names the path.
+// Threads: a FileSystem may be used from any thread; a File from one at a time, but read_at may run concurrently.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/time.h"
+
+namespace daruma {
+
+using Path = std::filesystem::path;
+
+enum class FileType : uint8_t { kFile, kDirectory, kSymlink, kOther };
+
+struct FileInfo {
+  FileType type = FileType::kFile;
+  uint64_t size = 0;
+  uint32_t mode = 0;  // permission bits
+  Instant modified;
+};
+
+struct DirectoryEntry {
+  std::string name;
+  FileType type = FileType::kFile;
+};
+
+// An open file. Closing (destruction) makes nothing durable.
+class File {
+ public:
+  virtual ~File() = default;
+  // Reads up to out.size() bytes at `offset`; fewer only at the end of the file.
+  virtual Result<size_t> read_at(uint64_t offset, std::span<std::byte> out) const = 0;
+  // Writes all of `bytes`, growing the file where needed.
+  virtual Status write_at(uint64_t offset, BytesView bytes) = 0;
+  // Makes the bytes and the size durable (fdatasync).
+  virtual Status sync() = 0;
+  virtual Result<uint64_t> size() const = 0;
+  virtual Status truncate(uint64_t size) = 0;
+};
+
+// An exclusive advisory lock, held while it lives, released by the kernel when the process dies.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
+class FileSystem {
+ public:
+  virtual ~FileSystem() = default;
+
+  virtual Result<std::unique_ptr<File>> open_read(const Path& path) = 0;
+  // Creates a new empty file. kExists: the name is taken.
+  virtual Result<std::unique_ptr<File>> create(const Path& path, uint32_t mode = 0600) = 0;
+  // Opens an existing file for reading and writing.
+  virtual Result<std::unique_ptr<File>> open_write(const Path& path) = 0;
+
+  // One directory; kExists when the name is taken, by whatever.
+  virtual Status create_dir(const Path& path, uint32_t mode = 0700) = 0;
+  // Entries without "." and "..", sorted by name.
+  virtual Result<std::vector<DirectoryEntry>> list_dir(const Path& path) = 0;
+  virtual Status sync_dir(const Path& path) = 0;
+  virtual Status remove_dir(const Path& path) = 0;
+
+  // Does not follow a symbolic link at `path` itself.
+  virtual Result<FileInfo> info(const Path& path) = 0;
+  virtual Status set_mode(const Path& path, uint32_t mode) = 0;
+  // Replaces `to` if it exists, atomically.
+  virtual Status rename(const Path& from, const Path& to) = 0;
+  // A second name for the same file. kExists: `to` is taken.
+  virtual Status link(const Path& from, const Path& to) = 0;
+  virtual Status symlink(const Path& target, const Path& path) = 0;
+  virtual Result<Path> read_symlink(const Path& path) = 0;
+  virtual Status remove_file(const Path& path) = 0;
+  // Bytes an unprivileged writer may still use on the file system that holds `path`.
+  virtual Result<uint64_t> free_bytes(const Path& path) = 0;
+  // Creates the file where missing. kRefused: somebody else holds it.
+  virtual Result<std::unique_ptr<FileLock>> lock(const Path& path) = 0;
+};
+
+// The machine's own file system.
+std::unique_ptr<FileSystem> real_file_system();
+
+}  // namespace daruma

@@ -1,0 +1,50 @@
+// os/process.h: other programs, started with an argument list, never through a shell.
+//
+// Threads: a Process is used from one thread at a time; ProcessRunner from any.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "os/clock.h"
+#include "os/file_system.h"
+
+namespace daruma {
+
+struct Command {
+  std::vector<std::string> argv;                  // argv[0] is looked up in PATH when it has no '/'
+  std::vector<std::pair<std::string, std::string>> environment = {};  // added to ours
+  Path working_directory = {};                    // empty: ours
+  std::optional<Path> output = {};                // append stdout and stderr here; else they are captured
+};
+
+struct ProcessExit {
+  int code = -1;           // exit code, or 128 + signal
+  std::string output;      // the last 1 MiB of stdout and stderr together, when captured
+};
+
+// A running child. Destruction kills it (SIGKILL) and reaps it, so that no child outlives its owner unnoticed.
+class Process {
+ public:
+  virtual ~Process() = default;
+  virtual int pid() const = 0;
+  virtual Status signal(int number) = 0;
+  // kCancelled: still running at the deadline; it keeps running.
+  virtual Result<ProcessExit> wait(Deadline deadline) = 0;
+};
+
+class ProcessRunner {
+ public:
+  virtual ~ProcessRunner() = default;
+  // kNotFound: no such program.
+  virtual Result<std::unique_ptr<Process>> start(const Command& command) = 0;
+
+  // Runs to the end; at the deadline the child is killed and kCancelled returned.
+  Result<ProcessExit> run(const Command& command, Deadline deadline);
+};
+
+std::unique_ptr<ProcessRunner> real_processes(Clock& clock);
+
+}  // namespace daruma
