@@ -1,0 +1,30 @@
+// datastore/postgres/sql.h: ordinary SQL, always with parameters.
+//
+// Errors:  kUnavailable: cannot connect or the connection broke. kRefused: rights, with the GRANT in the hint.
+//          kFailed: the server's message, with its SQLSTATE.
+// Threads: a connection is used by one thread at a time.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "datastore/postgres/replication.h"
+
+namespace daruma::postgres {
+
+using SqlRow = std::vector<std::optional<std::string>>;  // text form; nullopt is NULL
+
+class SqlConnection {
+ public:
+  virtual ~SqlConnection() = default;
+  // One statement; parameters are $1, $2, … in text form.
+  virtual Result<std::vector<SqlRow>> query(const std::string& sql, const std::vector<std::string>& parameters = {}) = 0;
+};
+
+// Waits at most until the deadline for the connection, and as long for each query after that as `query_timeout` says.
+Result<std::unique_ptr<SqlConnection>> connect_sql(const ConnectionSettings& settings, Clock& clock, Deadline deadline,
+                                                   Duration query_timeout = std::chrono::minutes(5));
+
+}  // namespace daruma::postgres
