@@ -70,8 +70,8 @@ class ByteWriter {
   Bytes out_;
 };
 
-// Reads from a view that outlives it. A read past the end returns zero or nothing and makes ok() false for good, so a
-// decoder reads everything and asks once.
+// Reads from a view that outlives it. A read past the end returns zero or nothing and makes ok() false for
+// good, so a decoder reads everything and asks once.
 class ByteReader {
  public:
   explicit ByteReader(BytesView bytes) : rest_(bytes) {}

@@ -1,8 +1,8 @@
-// base/result.h: values that may fail. The failure path is the product, so errors are values and cannot be ignored.
+// base/result.h: values that may fail. The failure path is the product, so errors are values and cannot be
+// ignored.
 //
-// An Error names the thing, the value and the cause in `what`, and the next step in `hint`. A code exists only if some
-// caller reacts to it differently from the others.
-// Threads: plain values.
+// An Error names the thing, the value and the cause in `what`, and the next step in `hint`. A code exists
+// only if some caller reacts to it differently from the others. Threads: plain values.
 #pragma once
 
 #include <string>
@@ -107,13 +107,13 @@ using Status = Result<void>;
 
 // DR_TRY(auto x, f()): declares x from f()'s value, or returns f()'s error from the enclosing function.
 #define DR_TRY(declaration, expression) DR_TRY_INNER(DR_CONCAT(dr_try_, __LINE__), declaration, expression)
-#define DR_TRY_INNER(temporary, declaration, expression)       \
-  auto temporary = (expression);                               \
-  if (!temporary.ok()) return std::move(temporary).error();    \
+#define DR_TRY_INNER(temporary, declaration, expression)    \
+  auto temporary = (expression);                            \
+  if (!temporary.ok()) return std::move(temporary).error(); \
   declaration = *std::move(temporary)
 
 // DR_OK(f()): returns f()'s error from the enclosing function if it failed; a value is dropped.
-#define DR_OK(expression)                                                                        \
-  do {                                                                                           \
-    if (auto dr_status = (expression); !dr_status.ok()) return std::move(dr_status).error();     \
+#define DR_OK(expression)                                                                    \
+  do {                                                                                       \
+    if (auto dr_status = (expression); !dr_status.ok()) return std::move(dr_status).error(); \
   } while (false)

@@ -67,11 +67,12 @@ std::optional<Instant> parse_instant(std::string_view text) {
   const int64_t micros = take_char(text, ".,") ? take_fraction_micros(text) : 0;
   take_char(text, " ");
   const auto zone = take_zone(text);
-  const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(static_cast<unsigned>(*month)),
+  const std::chrono::year_month_day date{std::chrono::year(*year),
+                                         std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day))};
   if (!zone || !text.empty() || !date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
-  const int64_t seconds =
-      int64_t{sys_days(date).time_since_epoch().count()} * 86400 + *hour * 3600 + (*minute - *zone) * 60 + *second;
+  const int64_t seconds = int64_t{sys_days(date).time_since_epoch().count()} * 86400 + *hour * 3600 +
+                          (*minute - *zone) * 60 + *second;
   return Instant{seconds * 1'000'000 + micros};
 }
 
@@ -100,8 +101,8 @@ Result<Duration> parse_duration(std::string_view text) {
     std::string_view name;
     Duration size;
   };
-  static constexpr std::array<Unit, 7> kUnits{{{"ms", 1ms}, {"us", 1us}, {"s", 1s}, {"m", 1min}, {"h", 1h},
-                                               {"d", 24h}, {"w", 168h}}};
+  static constexpr std::array<Unit, 7> kUnits{
+      {{"ms", 1ms}, {"us", 1us}, {"s", 1s}, {"m", 1min}, {"h", 1h}, {"d", 24h}, {"w", 168h}}};
   const Error invalid{Errc::kInvalid, fmt::format("'{}' is not a duration", text),
                       "write a number with its unit, as in 250ms, 90s, 6h, 7d or 1h30m"};
   if (text.empty()) return invalid;
@@ -114,7 +115,8 @@ Result<Duration> parse_duration(std::string_view text) {
     text.remove_prefix(digits);
     const Unit* unit = nullptr;
     for (const Unit& candidate : kUnits)
-      if (text.starts_with(candidate.name) && (!unit || candidate.name.size() > unit->name.size())) unit = &candidate;
+      if (text.starts_with(candidate.name) && (!unit || candidate.name.size() > unit->name.size()))
+        unit = &candidate;
     if (digits == 0 || !unit || count > Duration::max() / unit->size) return invalid;
     text.remove_prefix(unit->name.size());
     if (Duration::max() - total < count * unit->size) return invalid;
