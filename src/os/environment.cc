@@ -1,0 +1,69 @@
+#include "os/environment.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <climits>
+#include <cstdlib>
+#include <thread>
+
+#include "os/errno.h"
+
+namespace daruma {
+
+std::optional<std::string> environment_variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  if (!value) return std::nullopt;
+  return std::string(value);
+}
+
+Path this_program() {
+  auto program = real_file_system()->read_symlink("/proc/self/exe");
+  DR_CHECK(program.ok());  // /proc is part of every system PostgreSQL runs on
+  return *program;
+}
+
+void install_stop_signals(std::stop_source source) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  DR_CHECK(pthread_sigmask(SIG_BLOCK, &signals, nullptr) == 0);
+  // A thread waits for them, because request_stop runs callbacks and a signal handler may not. It is detached
+  // on purpose: it owns nothing, and nothing but the end of the process ends it.
+  std::thread([source = std::move(source), signals]() mutable {
+    int number = 0;
+    sigwait(&signals, &number);
+    source.request_stop();
+    sigwait(&signals, &number);
+    ::_exit(128 + number);
+  }).detach();
+}
+
+void forbid_core_dumps() {
+  const rlimit none{0, 0};
+  DR_CHECK(::setrlimit(RLIMIT_CORE, &none) == 0);
+  DR_CHECK(::prctl(PR_SET_DUMPABLE, 0) == 0);
+}
+
+bool process_exists(int pid) { return pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM); }
+
+std::string host_name() {
+  char name[HOST_NAME_MAX + 1] = {};
+  DR_CHECK(::gethostname(name, sizeof name) == 0);
+  return name;
+}
+
+int this_pid() { return ::getpid(); }
+
+std::optional<int> terminal_columns() {
+  winsize size{};
+  if (::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0) return std::nullopt;
+  return size.ws_col == 0 ? 80 : size.ws_col;  // a terminal that does not know its width
+}
+
+}  // namespace daruma
