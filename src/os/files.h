@@ -1,4 +1,5 @@
-// os/files.h: what is often done with files, in terms of FileSystem alone, so that it works on every twin of it.
+// os/files.h: what is often done with files, in terms of FileSystem alone, so that it works on every twin of
+// it.
 //
 // Threads: as FileSystem.
 #pragma once
@@ -10,8 +11,9 @@ namespace daruma {
 // The whole file. kInvalid: larger than `limit` bytes.
 Result<Bytes> read_file(FileSystem& fs, const Path& path, uint64_t limit);
 
-// Replaces `path` whole or not at all, and durably: temporary file beside it (PATH.new), sync, rename, sync of the
-// directory. One writer of a path at a time. kFailed after the rename: it is replaced, but a power cut may undo that.
+// Replaces `path` whole or not at all, and durably: temporary file beside it (PATH.new), sync, rename, sync
+// of the directory. One writer of a path at a time. kFailed after the rename: it is replaced, but a power cut
+// may undo that.
 Status replace_file(FileSystem& fs, const Path& path, BytesView bytes, uint32_t mode = 0600);
 
 // Creates `path` and its missing parents, each durable in its parent. An existing directory is success.

@@ -1,8 +1,8 @@
 // os/process.h: other programs, started with an argument list, never through a shell.
 //
-// A child has its own process group, reads nothing, and inherits no descriptor but its output. Captured output ends when
-// the child does: a program that leaves a daemon behind needs `output`, or that daemon writes into a closed pipe.
-// Threads: a Process is used from one thread at a time; ProcessRunner from any.
+// A child has its own process group, reads nothing, and inherits no descriptor but its output. Captured
+// output ends when the child does: a program that leaves a daemon behind needs `output`, or that daemon
+// writes into a closed pipe. Threads: a Process is used from one thread at a time; ProcessRunner from any.
 #pragma once
 
 #include <memory>
@@ -16,19 +16,19 @@
 namespace daruma {
 
 struct Command {
-  std::vector<std::string> argv;                  // argv[0] is looked up in PATH when it has no '/'
+  std::vector<std::string> argv;  // argv[0] is looked up in PATH when it has no '/'
   std::vector<std::pair<std::string, std::string>> environment = {};  // added to ours
-  Path working_directory = {};                    // empty: ours
-  std::optional<Path> output = {};                // append stdout and stderr here; else they are captured
+  Path working_directory = {};                                        // empty: ours
+  std::optional<Path> output = {};  // append stdout and stderr here; else they are captured
 };
 
 struct ProcessExit {
-  int code = -1;           // exit code, or 128 + signal
-  std::string output;      // the last 1 MiB of stdout and stderr together, when captured
+  int code = -1;       // exit code, or 128 + signal
+  std::string output;  // the last 1 MiB of stdout and stderr together, when captured
 };
 
-// A running child. Destruction kills it and its process group (SIGKILL) and reaps it, so that no child outlives
-// its owner unnoticed; what ended before is not touched.
+// A running child. Destruction kills it and its process group (SIGKILL) and reaps it, so that no child
+// outlives its owner unnoticed; what ended before is not touched.
 class Process {
  public:
   virtual ~Process() = default;

@@ -1,10 +1,10 @@
 // os/sim_file_system.h: a disk that loses what was not synced and tears what was under way.
 //
-// Fault model. A write is visible at once and durable after File::sync of that file. A name (create, rename, link,
-// remove, mkdir) is visible at once and durable after sync_dir of its directory (both directories of a rename).
-// power_cut(): of everything not durable a subset chosen by the seed survives, in 512-byte sectors for writes, each by
-// itself for names; seed 0 keeps nothing. Synced bytes never change, but for damage() on purpose.
-// Threads: any; one lock.
+// Fault model. A write is visible at once and durable after File::sync of that file. A name (create, rename,
+// link, remove, mkdir) is visible at once and durable after sync_dir of its directory (both directories of a
+// rename). power_cut(): of everything not durable a subset chosen by the seed survives, in 512-byte sectors
+// for writes, each by itself for names; seed 0 keeps nothing. Synced bytes never change, but for damage() on
+// purpose. Threads: any; one lock.
 #pragma once
 
 #include <memory>
@@ -31,8 +31,8 @@ class SimFileSystem final : public FileSystem {
   bool fault_met() const;
   // Calls counted so far (those that change or sync).
   uint64_t calls() const;
-  // The power goes and comes back: what was not durable is lost by the fault model, open Files answer kFailed for ever,
-  // locks are gone, a pending or met fault is disarmed.
+  // The power goes and comes back: what was not durable is lost by the fault model, open Files answer kFailed
+  // for ever, locks are gone, a pending or met fault is disarmed.
   void power_cut();
   // What would be left after a power cut now; planted bugs and tests compare it. Paths of all durable files.
   std::vector<Path> durable_files() const;

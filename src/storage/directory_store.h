@@ -1,9 +1,10 @@
 // storage/directory_store.h: an object store in a directory.
 //
-// Layout:  object a/b/c is the file ROOT/a/b/c; an object under way is ROOT/.staging/<random>, linked to its name when
+// Layout:  object a/b/c is the file ROOT/a/b/c; an object under way is ROOT/.staging/<random>, linked to its
+// name when
 //          synced. Left-overs in .staging are garbage of crashes; `sweep` removes those older than a day.
-// Order:   write staged file, sync it, link it to its name (create-only), sync the directory, unlink the staged name.
-// Threads: as ObjectStore.
+// Order:   write staged file, sync it, link it to its name (create-only), sync the directory, unlink the
+// staged name. Threads: as ObjectStore.
 #pragma once
 
 #include "os/file_system.h"

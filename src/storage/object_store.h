@@ -1,9 +1,9 @@
 // storage/object_store.h: one place that holds named, immutable objects: a directory now, an S3 bucket later.
 //
-// Names:   '/'-separated parts of [A-Za-z0-9._-], no empty part, no part that starts with '.'; at most 200 bytes.
-// Order:   put returns after the object is durable and visible whole; it is never visible in part.
-// Errors:  kExists (create-only), kNotFound, kNoSpace, kUnavailable (retry may help), kRefused (a lock forbids it).
-// Threads: every method may be called concurrently. Two puts of one name: exactly one succeeds.
+// Names:   '/'-separated parts of [A-Za-z0-9._-], no empty part, no part that starts with '.'; at most 200
+// bytes. Order:   put returns after the object is durable and visible whole; it is never visible in part.
+// Errors:  kExists (create-only), kNotFound, kNoSpace, kUnavailable (retry may help), kRefused (a lock
+// forbids it). Threads: every method may be called concurrently. Two puts of one name: exactly one succeeds.
 // Owns:    nothing; the outside world behind it (file system, network) is borrowed.
 // One conformance suite (storage/object_store_conformance.h) holds for every implementation.
 #pragma once
@@ -27,8 +27,9 @@ struct ObjectInfo {
 class Tail {
  public:
   virtual ~Tail() = default;
-  // Appends; visible to readers of the store at once, durable after sync. A failed append may leave a part behind:
-  // after any failure the tail takes no more appends (kFailed), because what is on disk is no longer known.
+  // Appends; visible to readers of the store at once, durable after sync. A failed append may leave a part
+  // behind: after any failure the tail takes no more appends (kFailed), because what is on disk is no longer
+  // known.
   virtual Status append(BytesView bytes) = 0;
   // Everything appended so far is durable when it returns success.
   virtual Status sync() = 0;

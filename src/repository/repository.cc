@@ -1,0 +1,225 @@
+#include "repository/repository.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace daruma {
+namespace {
+
+constexpr const char* kIdentityName = "repository";
+constexpr const char* kProgramVersion = "0.1.0";
+constexpr uint64_t kHeaderGuess = 512;  // a pack's header is smaller
+constexpr size_t kOpenersKept = 4096;
+
+}  // namespace
+
+Repository::Repository(std::vector<Copy> copies, const KeyFile& key, Clock& clock, Random& random)
+    : copies_(std::move(copies)), keys_(key), clock_(clock), random_(random) {}
+
+Status Repository::create(const Copy& copy, const KeyFile& key, Clock& clock, Random& random,
+                          BytesView passphrase_object) {
+  const Keys keys(key);
+  ByteWriter identity;
+  identity.put(static_cast<uint8_t>(RecordKind::kIdentity));
+  identity.put(static_cast<uint64_t>(clock.now().micros));
+  identity.put_string(kProgramVersion);
+  ObjectSealer sealer(keys, random, ObjectType::kRepository, random.id<ObjectId>(), kIdentityName);
+  sealer.append(identity.view());
+  const auto there = copy.store->head(kIdentityName);
+  if (there.ok())
+    return Error{Errc::kExists, fmt::format("there is a repository in {} already", copy.store->url()),
+                 "use it, or name another place"};
+  if (!there.is(Errc::kNotFound)) return there.error();
+  if (!passphrase_object.empty())
+    DR_OK(copy.store->put(fmt::format("keys/{:08x}", key.epoch), passphrase_object));
+  return copy.store->put(kIdentityName, sealer.view());
+}
+
+Result<std::unique_ptr<Repository>> Repository::open(std::vector<Copy> copies, const KeyFile& key,
+                                                     Clock& clock, Random& random) {
+  if (copies.size() != 1)
+    return Error{
+        Errc::kInvalid,
+        fmt::format("{} copies are configured, and this version works with exactly one", copies.size()),
+        "leave one entry under repository.copies"};
+  std::unique_ptr<Repository> repository(new Repository(std::move(copies), key, clock, random));
+  const Status read = repository->read_object(
+      kIdentityName, ObjectType::kRepository, [](uint64_t, const Bytes& record) -> Status {
+        if (record.at(0) != static_cast<std::byte>(RecordKind::kIdentity))
+          return Error{Errc::kCorrupt, "it is no identity"};
+        return {};
+      });
+  if (read.is(Errc::kNotFound))
+    return Error{Errc::kNotFound, fmt::format("there is no repository in {}", repository->store().url()),
+                 "run `daruma init` first, or correct the URL"};
+  if (read.is(Errc::kCorrupt))
+    return Error{
+        Errc::kInvalid,
+        fmt::format("the repository in {} does not open: {}", repository->store().url(), read.error().what),
+        "is this its key file?"};
+  DR_OK(read);
+  return repository;
+}
+
+Status Repository::put_record(const std::string& name, ObjectType type, BytesView plain,
+                              BytesView clear_section) {
+  ObjectSealer sealer(keys_, random_, type, random_.id<ObjectId>(), name, clear_section);
+  sealer.append(plain);
+  return store().put(name, sealer.view());
+}
+
+Status Repository::read_object(const std::string& name, ObjectType type,
+                               const std::function<Status(uint64_t, Bytes)>& each) const {
+  DR_TRY(const Bytes object, store().get(name));
+  auto opener = ObjectOpener::open(keys_, type, name, object);
+  if (!opener.ok()) return std::move(opener).error().in(name);
+  RecordCursor cursor(*opener, object);
+  while (!cursor.at_end()) {
+    const uint64_t offset = cursor.offset();
+    auto record = cursor.next();
+    if (!record.ok()) return std::move(record).error().in(name);
+    if (Status status = each(offset, *std::move(record)); !status.ok())
+      return std::move(status).error().in(name);
+  }
+  return {};
+}
+
+Result<std::shared_ptr<const ObjectOpener>> Repository::pack_opener(const PackId& pack) const {
+  {
+    auto openers = openers_.lock();
+    if (const auto found = openers->find(pack); found != openers->end()) return found->second;
+  }
+  const std::string name = pack_name(pack);
+  DR_TRY(const ObjectInfo info, store().head(name));
+  DR_TRY(Bytes front, store().get_range(name, 0, std::min(info.size, kHeaderGuess)));
+  auto opener = ObjectOpener::open(keys_, ObjectType::kPack, name, front);
+  if (!opener.ok()) return std::move(opener).error().in(name);
+  if (opener->id() != pack) return Error{Errc::kCorrupt, name + ": it is another pack"};
+  auto shared = std::make_shared<const ObjectOpener>(*std::move(opener));
+  auto openers = openers_.lock();
+  if (openers->size() >= kOpenersKept) openers->clear();
+  openers->emplace(pack, shared);
+  return shared;
+}
+
+Result<Bytes> Repository::read_record(const Location& location) const {
+  DR_TRY(const auto opener, pack_opener(location.pack));
+  const std::string name = pack_name(location.pack);
+  if (location.size > kRecordSizeMax)
+    return Error{Errc::kCorrupt, name + ": a location's size is impossible"};
+  DR_TRY(const Bytes sealed, store().get_range(name, location.offset, kRecordPrefix + location.size));
+  auto record = opener->record(location.offset, sealed);
+  if (!record.ok()) return std::move(record).error().in(name);
+  return record;
+}
+
+Result<uint64_t> Repository::newest_commit(const WriterId& writer) const {
+  const auto present = [&](uint64_t number) -> Result<bool> {
+    const auto info = store().head(commit_name(writer, number));
+    if (info.ok()) return true;
+    if (info.is(Errc::kNotFound)) return false;
+    return info.error();
+  };
+  uint64_t low = 0;
+  uint64_t high = 1;
+  for (;; high *= 2) {
+    DR_TRY(const bool there, present(high));
+    if (!there) break;
+    low = high;
+  }
+  while (high - low > 1) {
+    const uint64_t middle = low + (high - low) / 2;
+    DR_TRY(const bool there, present(middle));
+    (there ? low : high) = middle;
+  }
+  return low;
+}
+
+Result<Repository::StoredCommit> Repository::read_commit(const WriterId& writer, uint64_t number) const {
+  const std::string name = commit_name(writer, number);
+  DR_TRY(const Bytes object, store().get(name));
+  auto opener = ObjectOpener::open(keys_, ObjectType::kCommit, name, object);
+  if (!opener.ok()) return std::move(opener).error().in(name);
+  StoredCommit stored;
+  stored.hash = hash_object(object);
+  RecordCursor cursor(*opener, object);
+  const auto record = cursor.next();
+  if (!record.ok() || !cursor.at_end()) return Error{Errc::kCorrupt, name + ": damaged after its header"};
+  DR_TRY(stored.commit, decode_commit(*record));
+  DR_TRY(stored.packs, decode_packs(opener->clear_section()));
+  if (stored.commit.writer != writer || stored.commit.number != number)
+    return Error{Errc::kCorrupt, name + ": it is another commit"};
+  return stored;
+}
+
+Result<Repository::StoredCommit> Repository::append_commit(const WriterId& writer, Commit commit,
+                                                           const std::vector<PackSize>& packs) {
+  DR_TRY(uint64_t newest, newest_commit(writer));
+  for (;;) {
+    commit.parent = {};
+    if (newest > 0) {
+      DR_TRY(const Bytes parent, store().get(commit_name(writer, newest)));
+      commit.parent = hash_object(parent);
+    }
+    commit.writer = writer;
+    commit.number = newest + 1;
+    commit.time = clock_.now();
+    const std::string name = commit_name(writer, commit.number);
+    ObjectSealer sealer(keys_, random_, ObjectType::kCommit, random_.id<ObjectId>(), name,
+                        encode_packs(packs));
+    sealer.append(encode_commit(commit));
+    const Status put = store().put(name, sealer.view());
+    if (put.ok()) return StoredCommit{commit, packs, hash_object(sealer.view())};
+    if (!put.is(Errc::kExists)) return put.error();
+    ++newest;
+  }
+}
+
+Result<std::vector<Repository::StoredCommit>> Repository::commits(const DamageSink& damage) const {
+  DR_TRY(const std::vector<ObjectInfo> objects, store().list("commits/"));
+  std::vector<StoredCommit> all;
+  const auto report = [&](const std::string& name, Error error) -> Status {
+    if (!damage) return error;
+    damage(name, error);
+    return {};
+  };
+  std::map<std::string, uint64_t> newest;
+  for (const ObjectInfo& object : objects) {
+    const auto writer = object.name.size() == 57 ? WriterId::parse(object.name.substr(8, 32))
+                                                 : Error{Errc::kInvalid, "its name"};
+    const auto number =
+        object.name.size() == 57 ? from_hex(object.name.substr(41)) : Error{Errc::kInvalid, "its name"};
+    if (!writer.ok() || !number.ok()) {
+      DR_OK(report(object.name, {Errc::kCorrupt, object.name + ": this is not a commit's name"}));
+      continue;
+    }
+    uint64_t& last = newest[writer->hex()];
+    last = std::max<uint64_t>(last, std::stoull(object.name.substr(41), nullptr, 16));
+  }
+  for (const auto& [hex, last] : newest) {
+    const WriterId writer = *WriterId::parse(hex);
+    CommitHash parent;
+    bool parent_known = true;
+    for (uint64_t number = 1; number <= last; ++number) {
+      auto stored = read_commit(writer, number);
+      if (!stored.ok()) {
+        parent_known = false;
+        DR_OK(report(commit_name(writer, number), std::move(stored).error()));
+        continue;
+      }
+      if (parent_known && stored->commit.parent != parent)
+        DR_OK(report(commit_name(writer, number),
+                     {Errc::kCorrupt,
+                      commit_name(writer, number) + ": it follows another commit than the one before it"}));
+      parent = stored->hash;
+      parent_known = true;
+      all.push_back(*std::move(stored));
+    }
+  }
+  std::ranges::stable_sort(all, {}, [](const StoredCommit& stored) { return stored.commit.time; });
+  return all;
+}
+
+}  // namespace daruma
