@@ -16,10 +16,13 @@ namespace daruma {
 
 class SnapshotReader {
  public:
-  static Result<std::unique_ptr<SnapshotReader>> open(const Repository& repository, const Commit& commit);
+  static Result<std::unique_ptr<SnapshotReader>> open(const Repository& repository,
+                                                      const Repository::StoredCommit& stored);
   ~SnapshotReader();
 
   const Manifest& manifest() const;
+  // The packs this snapshot needs, with their sizes.
+  const std::vector<PackSize>& packs() const;
 
   // Entries in stored order, until `each` fails. An entry's inline map stays valid only during the call.
   Status for_each_entry(const std::function<Status(const FileEntry&)>& each) const;
