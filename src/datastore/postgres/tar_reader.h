@@ -1,7 +1,9 @@
-// datastore/postgres/tar_reader.h: the tar archives of a base backup, member by member, as their bytes arrive.
+// datastore/postgres/tar_reader.h: the tar archives of a base backup, member by member, as their bytes
+// arrive.
 //
-// Source:  POSIX ustar; PostgreSQL writes sizes of 8 GiB and more in base 256, and symbolic links for tablespaces.
-// Errors:  kCorrupt: bad header checksum, unknown member type, a name that leaves the archive ('..', leading '/'), or an
+// Source:  POSIX ustar; PostgreSQL writes sizes of 8 GiB and more in base 256, and symbolic links for
+// tablespaces. Errors:  kCorrupt: bad header checksum, unknown member type, a name that leaves the archive
+// ('..', leading '/'), or an
 //          archive that ends inside a member.
 // Bytes come from outside: fuzzed in tests/fuzz/tar_fuzz.cc.
 // Threads: one at a time.
@@ -22,7 +24,7 @@ struct TarMember {
   std::string name;    // relative, without a trailing '/'
   std::string target;  // of a symbolic link
   uint64_t size = 0;
-  uint32_t mode = 0;   // permission bits
+  uint32_t mode = 0;  // permission bits
   Instant modified;
 };
 
@@ -40,7 +42,8 @@ class TarReader {
   explicit TarReader(TarSink& sink);  // borrowed, outlives the reader
   ~TarReader();
   Status feed(BytesView bytes);
-  // The archive is over: kCorrupt when it ended inside a member. (PostgreSQL 15 leaves the two zero blocks out.)
+  // The archive is over: kCorrupt when it ended inside a member. (PostgreSQL 15 leaves the two zero blocks
+  // out.)
   Status finish();
 
  private:
