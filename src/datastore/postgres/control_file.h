@@ -16,7 +16,7 @@ struct ControlFile {
   uint64_t system_identifier = 0;
   uint32_t control_version = 0;
   uint32_t catalog_version = 0;
-  uint32_t state = 0;          // DBState: 1 shut down … 6 in production
+  uint32_t state = 0;  // DBState: 1 shut down … 6 in production
   Lsn checkpoint;
   Lsn checkpoint_redo;
   Timeline checkpoint_timeline = 0;
@@ -34,8 +34,8 @@ struct TimelineAncestor {
   Lsn left_at;  // the first position that is no longer this ancestor's
   std::string reason;
 };
-// In file order, oldest first. kCorrupt: a line that is neither empty, comment, nor "timeline LSN reason", or timelines
-// that do not increase.
+// In file order, oldest first. kCorrupt: a line that is neither empty, comment, nor "timeline LSN reason", or
+// timelines that do not increase.
 Result<std::vector<TimelineAncestor>> parse_history(std::string_view text);
 
 }  // namespace daruma::postgres
