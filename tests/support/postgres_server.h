@@ -2,9 +2,10 @@
 // directory, reached through a Unix socket there, so that servers of tests running in parallel never meet.
 //
 // What a test takes for granted and does not get ends the program with the reason and the server's log; what
-// it asks about comes back as a value. PostgreSQL refuses root: then the server runs as user `postgres`, and
-// owns the scratch directory. DARUMA_PG_BIN names another directory of server programs than the newest
-// installed. Owns:    the server and its directory: both are gone at the end, also when the program dies.
+// it asks about comes back as a value. PostgreSQL refuses root: then the server runs as user `postgres`, who
+// owns the scratch directory. DARUMA_PG_BIN names a directory of server programs other than the newest.
+//
+// Owns:    the server, which ends even when the program dies, and its directory, which is removed at the end.
 // Threads: one at a time; the thread that calls start() must outlive the server.
 #pragma once
 

@@ -1,10 +1,10 @@
-// datastore/postgres/replication.h: a server's replication protocol, as an interface: libpq behind the real one, a
-// scripted twin recorded from a real server behind tests (replication_twin.h).
+// datastore/postgres/replication.h: a server's replication protocol, as an interface: libpq behind the real
+// one, a scripted twin recorded from a real server behind tests (replication_twin.h).
 //
 // Source:  PostgreSQL documentation, "Streaming Replication Protocol" (13 to 17).
 // Rights:  a role with REPLICATION (or superuser) and a pg_hba.conf line for database `replication`.
-// Errors:  kUnavailable: the connection broke or cannot be made, try again with back-off. kRefused: rights, with the
-//          GRANT or ALTER ROLE to run in the hint. kNotFound: slot, history file or WAL is gone, named.
+// Errors:  kUnavailable: the connection broke or cannot be made, try again with back-off. kRefused: rights,
+//          with the GRANT or ALTER ROLE to run in the hint. kNotFound: slot, history file or WAL is gone.
 // Threads: a connection is used by one thread at a time; interrupt() by any.
 // Owns:    nothing from outside.
 #pragma once
@@ -23,15 +23,15 @@
 
 namespace daruma::postgres {
 
-// How to reach a server. Empty fields are libpq's defaults. The password is read from `password_env` at connect time
-// and never printed.
+// How to reach a server. Empty fields are libpq's defaults. The password is read from `password_env` at
+// connect time and never printed.
 struct ConnectionSettings {
   std::string host;
   uint16_t port = 5432;
   std::string user;
   std::string dbname = "postgres";  // for SQL; replication connections use none
   std::string sslmode;
-  std::string password;             // the value; never logged
+  std::string password;  // the value; never logged
 };
 
 struct ServerIdentity {
@@ -43,7 +43,7 @@ struct ServerIdentity {
 struct SlotInfo {
   std::string name;
   bool exists = false;
-  Lsn restart;            // none: reserves nothing yet, or the server is older than 15
+  Lsn restart;  // none: reserves nothing yet, or the server is older than 15
   Timeline restart_timeline = 0;
 };
 
@@ -105,10 +105,12 @@ class ReplicationConnection {
   // A physical slot that reserves WAL at once. kExists: the name is taken.
   virtual Status create_slot(const std::string& name, bool temporary) = 0;
   virtual Status drop_slot(const std::string& name) = 0;
+  // Servers older than 15 cannot be asked: exists is then true with restart none, and start_streaming tells.
   virtual Result<SlotInfo> read_slot(const std::string& name) = 0;
   virtual Result<std::string> timeline_history(Timeline timeline) = 0;
 
-  // kNotFound: the WAL at `start` or the slot is gone (what says which, and the position).
+  // kNotFound: the WAL at `start` or the slot is gone (what says which, and the position). A server finds
+  // missing WAL only when it reads it: then the first receive() says so.
   virtual Status start_streaming(const StreamRequest& request) = 0;
   // Waits for the next message until the deadline. After EndOfTimeline the connection takes commands again.
   virtual Result<StreamMessage> receive(Deadline deadline) = 0;
@@ -119,6 +121,7 @@ class ReplicationConnection {
 
   // Starts BASE_BACKUP with the server not waiting for its archiver. `fast`: an immediate checkpoint.
   virtual Status start_backup(const std::string& label, bool fast) = 0;
+  // Views are valid until the next call. kCancelled: nothing came before the deadline; the backup goes on.
   virtual Result<BackupEvent> next_backup_event(Deadline deadline) = 0;
 
   // Makes a wait in another thread return kCancelled soon, now and from now on.
@@ -133,7 +136,7 @@ class ReplicationServer {
 };
 
 // `application_name` is how the server knows us in synchronous_standby_names.
-std::unique_ptr<ReplicationServer> libpq_replication(ConnectionSettings settings, std::string application_name,
-                                                     Clock& clock);
+std::unique_ptr<ReplicationServer> libpq_replication(ConnectionSettings settings,
+                                                     std::string application_name, Clock& clock);
 
 }  // namespace daruma::postgres

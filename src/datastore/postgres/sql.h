@@ -1,7 +1,7 @@
 // datastore/postgres/sql.h: ordinary SQL, always with parameters.
 //
-// Errors:  kUnavailable: cannot connect or the connection broke. kRefused: rights, with the GRANT in the hint.
-//          kFailed: the server's message, with its SQLSTATE.
+// Errors:  kUnavailable: cannot connect or the connection broke. kRefused: rights, with the GRANT in the
+//          hint. kFailed: the server's message, with its SQLSTATE.
 // Threads: a connection is used by one thread at a time.
 #pragma once
 
@@ -20,11 +20,17 @@ class SqlConnection {
  public:
   virtual ~SqlConnection() = default;
   // One statement; parameters are $1, $2, … in text form.
-  virtual Result<std::vector<SqlRow>> query(const std::string& sql, const std::vector<std::string>& parameters = {}) = 0;
+  virtual Result<std::vector<SqlRow>> query(const std::string& sql,
+                                            const std::vector<std::string>& parameters = {}) = 0;
+  // The last WARNING the last query brought; empty if none. A COMMIT is acknowledged only when it brought
+  // none: a wait for synchronous replication that somebody cancels ends in success with a warning.
+  virtual const std::string& last_warning() const = 0;
 };
 
-// Waits at most until the deadline for the connection, and as long for each query after that as `query_timeout` says.
-Result<std::unique_ptr<SqlConnection>> connect_sql(const ConnectionSettings& settings, Clock& clock, Deadline deadline,
+// Waits at most until the deadline for the connection, and as long for each query after that as
+// `query_timeout` says; a query that takes longer is kUnavailable and ends the connection.
+Result<std::unique_ptr<SqlConnection>> connect_sql(const ConnectionSettings& settings, Clock& clock,
+                                                   Deadline deadline,
                                                    Duration query_timeout = std::chrono::minutes(5));
 
 }  // namespace daruma::postgres

@@ -1,10 +1,9 @@
-// datastore/postgres/tar_reader.h: the tar archives of a base backup, member by member, as their bytes
-// arrive.
+// datastore/postgres/tar_reader.h: the tar archives of a base backup, member by member, as bytes arrive.
 //
 // Source:  POSIX ustar; PostgreSQL writes sizes of 8 GiB and more in base 256, and symbolic links for
-// tablespaces. Errors:  kCorrupt: bad header checksum, unknown member type, a name that leaves the archive
-// ('..', leading '/'), or an
-//          archive that ends inside a member.
+//          tablespaces.
+// Errors:  kCorrupt: bad header checksum, unknown member type, a name that leaves the archive ('..', leading
+//          '/'), or an archive that ends inside a member.
 // Bytes come from outside: fuzzed in tests/fuzz/tar_fuzz.cc.
 // Threads: one at a time.
 #pragma once
