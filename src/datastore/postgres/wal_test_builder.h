@@ -16,7 +16,7 @@ namespace daruma::postgres {
 class WalTestBuilder {
  public:
   static constexpr uint64_t kPageBytes = 8192;
-  static constexpr uint64_t kSystem = 0x6A7B000000000001;
+  static constexpr uint64_t kSystem = 7672903052103712769;
   static constexpr uint16_t kMagic14 = 0xD10D, kMagic15 = 0xD110;
 
   explicit WalTestBuilder(Lsn start = {1 << 20}, uint16_t magic = kMagic15) : start_(start), magic_(magic) {}
