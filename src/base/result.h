@@ -106,14 +106,15 @@ using Status = Result<void>;
 #define DR_CONCAT(a, b) DR_CONCAT_INNER(a, b)
 
 // DR_TRY(auto x, f()): declares x from f()'s value, or returns f()'s error from the enclosing function.
-#define DR_TRY(declaration, expression) DR_TRY_INNER(DR_CONCAT(dr_try_, __LINE__), declaration, expression)
+#define DR_TRY(declaration, expression) DR_TRY_INNER(DR_CONCAT(dr_try_, __COUNTER__), declaration, expression)
 #define DR_TRY_INNER(temporary, declaration, expression)    \
   auto temporary = (expression);                            \
   if (!temporary.ok()) return std::move(temporary).error(); \
   declaration = *std::move(temporary)
 
 // DR_OK(f()): returns f()'s error from the enclosing function if it failed; a value is dropped.
-#define DR_OK(expression)                                                                    \
+#define DR_OK(expression) DR_OK_INNER(DR_CONCAT(dr_status_, __COUNTER__), expression)
+#define DR_OK_INNER(temporary, expression)                                                   \
   do {                                                                                       \
-    if (auto dr_status = (expression); !dr_status.ok()) return std::move(dr_status).error(); \
+    if (auto temporary = (expression); !temporary.ok()) return std::move(temporary).error(); \
   } while (false)

@@ -1,0 +1,88 @@
+#include "datastore/postgres/wal_get.h"
+
+#include <algorithm>
+
+#include "base/size.h"
+#include "datastore/postgres/control_file.h"
+#include "os/files.h"
+#include "repository/log.h"
+
+namespace daruma::postgres {
+namespace {
+
+constexpr Duration kRetryAfter = std::chrono::milliseconds(500);
+
+bool worth_retrying(const Error& error) {
+  return error.code == Errc::kUnavailable || error.code == Errc::kFailed || error.code == Errc::kNotFound;
+}
+
+Result<ControlFile> read_control(FileSystem& fs, const Path& data_directory) {
+  DR_TRY(const Bytes bytes, read_file(fs, data_directory / "global/pg_control", 64 * kKiB));
+  return parse_control_file(bytes);
+}
+
+// A second name for what restore put into pg_wal. False: it is not there, or not whole.
+Result<bool> link_local(FileSystem& fs, const WalGetRequest& request, SegmentSize segment_size) {
+  const Path local = request.data_directory / "pg_wal" / request.file;
+  const auto info = fs.info(local);
+  if (info.is(Errc::kNotFound)) return false;
+  DR_OK(info);
+  const bool is_segment = parse_segment_name(request.file, segment_size).ok();
+  if (is_segment && info->size != segment_size.bytes) return false;
+  const Path destination = request.data_directory / request.destination;
+  if (const auto left_over = fs.info(destination); left_over.ok()) DR_OK(fs.remove_file(destination));
+  DR_OK(fs.link(local, destination));
+  return true;
+}
+
+// nullopt: the repository is fine and does not have it.
+Result<std::optional<Bytes>> fetch(const Repository& repository, const WalGetRequest& request,
+                                   const ControlFile& control) {
+  DR_TRY(const auto log, LogReader::open(repository, {request.datastore, control.system_identifier}));
+  if (request.file.ends_with(".history")) {
+    for (const auto& [timeline, text] : log->histories())
+      if (history_name(timeline) == request.file) return std::optional(to_bytes(as_bytes(text)));
+    return std::optional<Bytes>{};
+  }
+  const auto segment = parse_segment_name(request.file, control.wal_segment_size);
+  if (!segment.ok()) return std::optional<Bytes>{};
+  const uint64_t start = control.wal_segment_size.start_of(segment->number).value;
+  const auto end = log->end_of(segment->timeline, start);
+  if (!end || *end <= start) return std::optional<Bytes>{};
+  DR_TRY(Bytes bytes,
+         log->read(segment->timeline, start, std::min(*end - start, control.wal_segment_size.bytes)));
+  bytes.resize(control.wal_segment_size.bytes);
+  return std::optional(std::move(bytes));
+}
+
+}  // namespace
+
+WalGetExit wal_get(FileSystem& fs, Clock& clock, const WalGetRequest& request,
+                   const OpenRepository& open_repository, const std::function<void(const Error&)>& explain) {
+  const auto control = read_control(fs, request.data_directory);
+  if (!control.ok()) {
+    explain(control.error());
+    return WalGetExit::kStop;
+  }
+  const auto linked = link_local(fs, request, control->wal_segment_size);
+  if (linked.ok() && *linked) return WalGetExit::kDone;
+  if (!linked.ok()) explain(linked.error());
+
+  for (unsigned left = std::max(1u, request.tries);;) {
+    auto found = [&]() -> Result<std::optional<Bytes>> {
+      DR_TRY(const auto repository, open_repository());
+      return fetch(*repository, request, *control);
+    }();
+    if (found.ok() && !*found) return WalGetExit::kAbsent;
+    if (found.ok()) {
+      const Status written = replace_file(fs, request.data_directory / request.destination, **found);
+      if (written.ok()) return WalGetExit::kDone;
+      found = written.error();
+    }
+    explain(found.error());
+    if (--left == 0 || !worth_retrying(found.error())) return WalGetExit::kStop;
+    clock.pause(kRetryAfter);
+  }
+}
+
+}  // namespace daruma::postgres
