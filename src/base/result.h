@@ -116,5 +116,5 @@ using Status = Result<void>;
 #define DR_OK(expression) DR_OK_INNER(DR_CONCAT(dr_status_, __COUNTER__), expression)
 #define DR_OK_INNER(temporary, expression)                                                   \
   do {                                                                                       \
-    if (auto temporary = (expression); !temporary.ok()) return std::move(temporary).error(); \
+    if (auto&& temporary = (expression); !temporary.ok()) return std::move(temporary).error(); \
   } while (false)

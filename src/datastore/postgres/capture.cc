@@ -197,7 +197,9 @@ struct Capture::Session {
 
   Status make_safe_locally() {
     DR_OK(keep(writer().sync()));
-    capture.status_.lock()->flushed = appended;
+    auto status = capture.status_.lock();
+    status->flushed = appended;
+    if (appended >= status->server_end) status->caught_up = capture.clock_.now();
     return {};
   }
 

@@ -35,8 +35,9 @@ struct CaptureStatus {
   Instant since;  // of the state
   uint64_t system_identifier = 0;
   Timeline timeline = 0;
-  Lsn flushed;     // durable and reported
-  Lsn server_end;  // what the server last said it has
+  Lsn flushed;        // durable and reported
+  Lsn server_end;     // what the server last said it has
+  Instant caught_up;  // when last nothing was missing: now minus this bounds the loss if the server died now
   uint64_t connects = 0;
   std::string problem;  // the last one, empty when streaming
 };
