@@ -2,10 +2,11 @@
 //
 // Names:   '/'-separated parts of [A-Za-z0-9._-], no empty part, no part that starts with '.'; at most 200
 // bytes. Order:   put returns after the object is durable and visible whole; it is never visible in part.
-// Errors:  kExists (create-only), kNotFound, kNoSpace, kUnavailable (retry may help), kRefused (a lock
-// forbids it). Threads: every method may be called concurrently. Two puts of one name: exactly one succeeds.
-// Owns:    nothing; the outside world behind it (file system, network) is borrowed.
-// One conformance suite (storage/object_store_conformance.h) holds for every implementation.
+// Errors:  kInvalid (name against the rules), kExists (create-only; what is there is durable), kNotFound,
+// kNoSpace, kUnavailable (retry may help), kRefused (a lock forbids it). Threads: every method may be called
+// concurrently. Two puts of one name: exactly one succeeds. Owns:    nothing; the outside world behind it
+// (file system, network) is borrowed. One conformance suite (storage/object_store_conformance.h) holds for
+// every implementation.
 #pragma once
 
 #include <memory>
@@ -46,7 +47,8 @@ class ObjectStore {
   // Exactly `length` bytes at `offset`. kCorrupt: the object ends before.
   virtual Result<Bytes> get_range(const std::string& name, uint64_t offset, uint64_t length) = 0;
   virtual Result<ObjectInfo> head(const std::string& name) = 0;
-  // Every object whose name starts with `prefix`, sorted by name. Nothing found is an empty list.
+  // Every object whose name starts with `prefix` (the start of a legal name, or ""), sorted by name. Nothing
+  // found is an empty list.
   virtual Result<std::vector<ObjectInfo>> list(const std::string& prefix) = 0;
   // A missing object is success: removal is idempotent.
   virtual Status remove(const std::string& name) = 0;
@@ -63,5 +65,7 @@ class ObjectStore {
 
 // kInvalid with the reason when `name` breaks the rules above.
 Status check_object_name(const std::string& name);
+// The same for the start of a name, as list takes it.
+Status check_object_prefix(const std::string& prefix);
 
 }  // namespace daruma
