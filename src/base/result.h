@@ -1,8 +1,8 @@
-// base/result.h: values that may fail. The failure path is the product, so errors are values and cannot be
-// ignored.
+// base/result.h: values that may fail. The failure path is the product: errors are values, none can be ignored.
 //
 // An Error names the thing, the value and the cause in `what`, and the next step in `hint`. A code exists
-// only if some caller reacts to it differently from the others. Threads: plain values.
+// only if some caller reacts to it differently from the others.
+// Threads: plain values.
 #pragma once
 
 #include <string>

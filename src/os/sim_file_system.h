@@ -2,9 +2,9 @@
 //
 // Fault model. A write is visible at once and durable after File::sync of that file. A name (create, rename,
 // link, remove, mkdir) is visible at once and durable after sync_dir of its directory (both directories of a
-// rename). power_cut(): of everything not durable a subset chosen by the seed survives, in 512-byte sectors
-// for writes, each by itself for names; seed 0 keeps nothing. Synced bytes never change, but for damage() on
-// purpose. Threads: any; one lock.
+// rename). power_cut(): of everything not durable a subset chosen by the seed survives, in 512-byte sectors for
+// writes, each by itself for names; seed 0 keeps nothing. Synced bytes never change, but for damage() on purpose.
+// Threads: any; one lock.
 #pragma once
 
 #include <memory>

@@ -46,8 +46,8 @@ class DirectoryStore final : public ObjectStore {
     const Path staged = staged_name();
     Status status = write_staged(staged, bytes);
     if (status.ok()) status = publish(staged, name);
-    static_cast<void>(
-        fs_.remove_file(staged));  // changes nothing about the object; what stays is swept one day
+    // Whether this works changes nothing about the object; what stays is swept one day.
+    static_cast<void>(fs_.remove_file(staged));
     return status;
   }
 

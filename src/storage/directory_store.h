@@ -1,12 +1,10 @@
 // storage/directory_store.h: an object store in a directory.
 //
 // Layout:  object a/b/c is the file ROOT/a/b/c; an object under way is ROOT/.staging/<random>, linked to its
-// name when
-//          synced. Left-overs in .staging are garbage of crashes; opening the store removes those older than
-//          a day. A tail is written in place (storage/directory_tail.h).
+//          name when synced. Left-overs in .staging are garbage of crashes; opening the store removes those
+//          older than a day. A tail is written in place (storage/directory_tail.h).
 // Order:   write staged file, sync it, link it to its name (create-only), sync the directory, unlink the
-// staged name.
-//          Each directory is durable in its parent before an object in it is.
+//          staged name. Each directory is durable in its parent before an object in it is.
 // Owns:    nothing; `fs` and `random` outlive the store.
 // Threads: as ObjectStore.
 #pragma once

@@ -33,8 +33,8 @@ class DirectoryTail final : public Tail {
     filled_ = (end_ / kTailChunk + 1) * kTailChunk;
     Status status = file_->write_at(end_, BytesView(kZeros).first(filled_ - end_));
     if (!status.is(Errc::kNoSpace)) return status;
-    filled_ = end_;  // an optimisation only: what was appended is there, and the last bytes of a disk are for
-                     // records
+    // An optimisation only: what was appended is there, and the last bytes of a disk are for records.
+    filled_ = end_;
     return {};
   }
 

@@ -1,8 +1,7 @@
 // storage/directory_tail.h: a file that grows at its end, for the directory store.
 //
 // Layout:  the appended bytes, then zeros up to a multiple of kTailChunk: they are written ahead, so that a
-// sync after
-//          an append rarely has to change the file's size or its blocks, which costs a journal commit.
+//          sync after an append rarely has to change the file's size or blocks, which costs a journal commit.
 // Threads: as Tail.
 #pragma once
 
