@@ -1,4 +1,4 @@
-// base/result.h: values that may fail. The failure path is the product: errors are values, none can be ignored.
+// base/result.h: values that may fail. The failure path is the product: errors are values nobody can ignore.
 //
 // An Error names the thing, the value and the cause in `what`, and the next step in `hint`. A code exists
 // only if some caller reacts to it differently from the others.
@@ -48,7 +48,8 @@ class [[nodiscard]] Result {
 
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
-  T&& operator*() && { return std::move(value()); }
+  // A value, not a reference into the dying Result: `for (auto& x : *list())` must not dangle.
+  T operator*() && { return std::move(value()); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
 
@@ -60,7 +61,7 @@ class [[nodiscard]] Result {
     DR_CHECK(ok());
     return *std::get_if<0>(&state_);
   }
-  T&& value() && { return std::move(value()); }
+  T value() && { return std::move(value()); }
   const Error& error() const& {
     DR_CHECK(!ok());
     return *std::get_if<1>(&state_);

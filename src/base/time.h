@@ -49,8 +49,8 @@ struct Deadline {
 
 // "2026-11-22T10:42:07.123456Z"; the fraction is left out when it is zero.
 std::string to_rfc3339(Instant instant);
-// Accepts RFC 3339 with 'T' or a space, any number of fraction digits (cut to microseconds), and a zone, 'Z' or
-// ±hh:mm. kInvalid: anything else, a missing zone included: a time without a zone is not a moment.
+// Accepts RFC 3339 with 'T' or a space, any number of fraction digits (cut to microseconds), and a zone, 'Z'
+// or ±hh:mm. kInvalid: anything else, a missing zone included: a time without a zone is not a moment.
 Result<Instant> parse_rfc3339(std::string_view text);
 
 // "6h", "90s", "250ms", "1h30m", "7d"; kInvalid: no unit, unknown unit, negative, empty.

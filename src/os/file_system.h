@@ -1,7 +1,9 @@
-// os/file_system.h: the file system as one interface, handed down from main: the real one or a simulated disk.
+// os/file_system.h: the file system as one interface, handed down from main: the real one or a simulated
+// disk.
 //
-// Durability is explicit, as on a real disk: bytes written survive a power cut after File::sync, names created,
-// renamed or removed survive it after sync_dir of their directory. The simulated disk loses and tears all else.
+// Durability is explicit, as on a real disk: bytes written survive a power cut after File::sync, names
+// created, renamed or removed survive it after sync_dir of their directory. The simulated disk loses and
+// tears all else.
 // Errors:  kNotFound (also of a name below a file), kExists, kNoSpace and kRefused (permission) where they
 //          apply, else kFailed; `what` names the path and the cause.
 // Threads: a FileSystem may be used from any thread; a File from one at a time, but for concurrent read_at.

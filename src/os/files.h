@@ -10,9 +10,9 @@ namespace daruma {
 // The whole file. kInvalid: larger than `limit` bytes.
 Result<Bytes> read_file(FileSystem& fs, const Path& path, uint64_t limit);
 
-// Replaces `path` whole or not at all, and durably: temporary file beside it (PATH.new), sync, rename, sync of
-// the directory. One writer of a path at a time. When only the last sync fails, the new content is visible and a
-// power cut may bring the old one back.
+// Replaces `path` whole or not at all, and durably: temporary file beside it (PATH.new), sync, rename, sync
+// of the directory. One writer of a path at a time. When only the last sync fails, the new content is visible
+// and a power cut may bring the old one back.
 Status replace_file(FileSystem& fs, const Path& path, BytesView bytes, uint32_t mode = 0600);
 
 // Creates `path` and its missing parents, each durable in its parent. An existing directory is success.

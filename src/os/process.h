@@ -1,8 +1,8 @@
 // os/process.h: other programs, started with an argument list, never through a shell.
 //
-// A child has its own process group, reads nothing, and inherits no descriptor but its output. Captured output
-// ends when the child does: a program that leaves a daemon behind needs `output`, or that daemon writes into a
-// closed pipe.
+// A child has its own process group, reads nothing, and inherits no descriptor but its output. Captured
+// output ends when the child does: a program that leaves a daemon behind needs `output`, or that daemon
+// writes into a closed pipe.
 // Threads: a Process is used from one thread at a time; ProcessRunner from any.
 #pragma once
 
@@ -28,8 +28,8 @@ struct ProcessExit {
   std::string output;  // the last 1 MiB of stdout and stderr together, when captured
 };
 
-// A running child. Destruction kills it and its process group (SIGKILL) and reaps it, so that no child outlives
-// its owner unnoticed; what ended before is not touched.
+// A running child. Destruction kills it and its process group (SIGKILL) and reaps it, so that no child
+// outlives its owner unnoticed; what ended before is not touched.
 class Process {
  public:
   virtual ~Process() = default;

@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "os/errno.h"
+#include "os/split_mix.h"
 
 namespace daruma {
 namespace {
@@ -23,12 +24,12 @@ class KernelRandom final : public Random {
 
 class SeededRandom final : public Random {
  public:
-  explicit SeededRandom(uint64_t seed) : state_(seed) {}
+  explicit SeededRandom(uint64_t seed) : generator_(seed) {}
 
   void fill(std::span<std::byte> out) override {
     const std::lock_guard lock(mutex_);
     while (!out.empty()) {
-      const uint64_t word = next();
+      const uint64_t word = generator_.next();
       const size_t n = std::min(out.size(), sizeof word);
       std::memcpy(out.data(), &word, n);
       out = out.subspan(n);
@@ -36,16 +37,8 @@ class SeededRandom final : public Random {
   }
 
  private:
-  // SplitMix64 (Steele, Lea, Flood 2014).
-  uint64_t next() {
-    uint64_t z = (state_ += 0x9e3779b97f4a7c15);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
-
   std::mutex mutex_;
-  uint64_t state_;
+  SplitMix generator_;
 };
 
 }  // namespace

@@ -2,8 +2,12 @@
 //
 // Fault model. A write is visible at once and durable after File::sync of that file. A name (create, rename,
 // link, remove, mkdir) is visible at once and durable after sync_dir of its directory (both directories of a
-// rename). power_cut(): of everything not durable a subset chosen by the seed survives, in 512-byte sectors for
-// writes, each by itself for names; seed 0 keeps nothing. Synced bytes never change, but for damage() on purpose.
+// rename). power_cut(): of everything not durable a subset chosen by the seed survives, in 512-byte sectors
+// for writes, each by itself for names; seed 0 keeps nothing. A sector or name that changed several times may
+// come back in any of its states since its last sync; a rename within one directory survives whole or not at
+// all; a file's size survives by itself, with zeros where no sector did. Synced bytes never change, but for
+// damage() on purpose. Modes are durable at once. Times of change are counted, not read from a clock.
+// Relative paths start at "/", the only directory of a new disk.
 // Threads: any; one lock.
 #pragma once
 
@@ -17,10 +21,10 @@ class SimFileSystem final : public FileSystem {
  public:
   enum class Fault : uint8_t {
     kError,  // the call fails with kFailed and does nothing
-    kFull,   // the call fails with kNoSpace, if it would need space; a write may have written a part
+    kFull,   // it, or else the next call that needs space, fails with kNoSpace; a write has written a part
     kTorn,   // a write writes a part, then the power is gone; any other call: power is gone before it
     kPower,  // power is gone after the call did its work, before it returns
-  };
+  };  // Needing space: a new name, a growing write. While the power is gone every call fails with kFailed.
 
   explicit SimFileSystem(uint64_t seed = 0);
   ~SimFileSystem() override;
@@ -38,7 +42,7 @@ class SimFileSystem final : public FileSystem {
   std::vector<Path> durable_files() const;
   // Flips bits (xor) of one durable and visible byte. kNotFound, kInvalid (past the end).
   Status damage(const Path& path, uint64_t offset, std::byte flip);
-  // Fails every changing call with kNoSpace from now on, or stops doing so.
+  // Fails every call that needs space with kNoSpace from now on, or stops doing so.
   void set_full(bool full);
 
   Result<std::unique_ptr<File>> open_read(const Path& path) override;
@@ -61,6 +65,7 @@ class SimFileSystem final : public FileSystem {
  private:
   struct State;
   friend class SimFile;
+  friend class SimFileLock;
   std::shared_ptr<State> state_;
 };
 

@@ -5,6 +5,11 @@
 namespace daruma {
 namespace {
 
+BytesView zeros() {
+  static const Bytes kZeros(kTailChunk);
+  return kZeros;
+}
+
 class DirectoryTail final : public Tail {
  public:
   // `file` holds one chunk of zeros.
@@ -29,9 +34,8 @@ class DirectoryTail final : public Tail {
 
  private:
   Status fill_ahead() {
-    static const Bytes kZeros(kTailChunk);
     filled_ = (end_ / kTailChunk + 1) * kTailChunk;
-    Status status = file_->write_at(end_, BytesView(kZeros).first(filled_ - end_));
+    Status status = file_->write_at(end_, zeros().first(filled_ - end_));
     if (!status.is(Errc::kNoSpace)) return status;
     // An optimisation only: what was appended is there, and the last bytes of a disk are for records.
     filled_ = end_;
@@ -55,7 +59,7 @@ class DirectoryTail final : public Tail {
 
 Result<std::unique_ptr<Tail>> create_directory_tail(FileSystem& fs, const Path& path) {
   DR_TRY(auto file, fs.create(path, 0600));
-  Status status = file->write_at(0, Bytes(kTailChunk));
+  Status status = file->write_at(0, zeros());
   if (status.ok()) status = file->sync();
   if (status.ok()) status = fs.sync_dir(path.parent_path());
   if (!status.ok()) {

@@ -1,12 +1,13 @@
 // storage/object_store.h: one place that holds named, immutable objects: a directory now, an S3 bucket later.
 //
-// Names:   '/'-separated parts of [A-Za-z0-9._-], no empty part, none that starts with '.'; at most 200 bytes.
+// Names:   '/'-separated parts of [A-Za-z0-9._-], no empty part, none that starts with '.'; at most 200
+//          bytes.
 // Order:   put returns after the object is durable and visible whole; it is never visible in part.
 // Errors:  kInvalid (name against the rules), kExists (create-only; what is there is durable), kNotFound,
 //          kNoSpace, kUnavailable (retry may help), kRefused (a lock forbids it).
 // Threads: every method may be called concurrently. Two puts of one name: exactly one succeeds.
-// Owns:    nothing; the outside world behind it (file system, network) is borrowed.
-// One conformance suite (storage/object_store_conformance.h) holds for every implementation.
+// Owns:    nothing; the outside world behind it (file system, network) is borrowed. One conformance suite
+//          (storage/object_store_conformance.h) holds for every implementation.
 #pragma once
 
 #include <memory>
