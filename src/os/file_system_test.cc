@@ -1,5 +1,5 @@
-// What every FileSystem does, on the real one and on the simulated disk: a test against the twin is worth as much as
-// the twin is like the original, error codes included.
+// What every FileSystem does, on the real one and on the simulated disk: a test against the twin is worth as
+// much as the twin is like the original, error codes included.
 #include "os/file_system.h"
 
 #include <gmock/gmock.h>

@@ -101,9 +101,10 @@ TEST(RealFiles, FilesOfProcAreReadThoughTheySayTheyAreEmpty) {
   EXPECT_TRUE(read_file(*fs, "/proc/self/status", 100).is(Errc::kInvalid));
 }
 
-// Method: the n-th call of a replacement fails, tears or loses power, for every n; then the power is cut for some seeds.
-// Whatever was hit: the file is whole, old or new; new if success was reported; and it can be replaced again. Planted
-// bugs that these seeds catch: no sync of the file, no sync of the directory, writing in place.
+// Method: the n-th call of a replacement fails, tears or loses power, for every n; then the power is cut for
+// some seeds. Whatever was hit: the file is whole, old or new; new if success was reported; and it can be
+// replaced again. Planted bugs that these seeds catch: no sync of the file, no sync of the directory, writing
+// in place.
 TEST(FilesFaults, AReplacedFileIsOldOrNewWhateverFails) {
   using Fault = SimFileSystem::Fault;
   for (const Fault fault : {Fault::kError, Fault::kFull, Fault::kTorn, Fault::kPower})

@@ -1,6 +1,7 @@
-// The directory store on the simulated disk: the same conformance, and what any failing call and any power cut leave.
-// Planted bugs these tests were seen to catch: no sync of the staged file, of the object's directory, of a new
-// directory in its parent, of the directory on kExists, of a tail's name; a tail that goes on after a failed append.
+// The directory store on the simulated disk: the same conformance, and what any failing call and any power
+// cut leave. Planted bugs these tests were seen to catch: no sync of the staged file, of the object's
+// directory, of a new directory in its parent, of the directory on kExists, of a tail's name; a tail that
+// goes on after a failed append.
 #include <gmock/gmock.h>
 
 #include "os/files.h"
@@ -26,7 +27,8 @@ struct OnSimulatedDisk {
 };
 INSTANTIATE_TYPED_TEST_SUITE_P(SimulatedDisk, ObjectStoreConformance, OnSimulatedDisk);
 
-// Calls `story(disk with store, fault armed)` for every fault, seed and n-th call until no call meets the fault.
+// Calls `story(disk with store, fault armed)` for every fault, seed and n-th call until no call meets the
+// fault.
 template <class Prepare, class Story, class Check>
 void for_every_fault(Prepare prepare, Story story, Check check) {
   for (const Fault fault : {Fault::kError, Fault::kFull, Fault::kTorn, Fault::kPower})
