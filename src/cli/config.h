@@ -27,15 +27,15 @@ struct SecretReference {
 
 // What opens the repository. Exactly one is set.
 struct KeyConfig {
-  Path file;
-  std::string passphrase_environment;
+  Path file = {};
+  std::string passphrase_environment = {};
 };
 
 struct CopyConfig {
-  std::string name;
-  std::string url;  // file:///DIR or s3://BUCKET/PREFIX
-  std::string medium;
-  std::string site;
+  std::string name = {};
+  std::string url = {};  // file:///DIR or s3://BUCKET/PREFIX
+  std::string medium = {};
+  std::string site = {};
 };
 
 struct RepositoryConfig {

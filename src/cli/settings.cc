@@ -66,9 +66,6 @@ bool is_variable(std::string_view text) {
   const auto letter = [](char c) { return is_one_of(c, "_") || (c >= 'A' && c <= 'Z'); };
   return !text.empty() && !(text[0] >= '0' && text[0] <= '9') && std::ranges::all_of(text, letter);
 }
-bool is_copy_url(std::string_view text) {
-  return (text.starts_with("file:///") && text.size() > 8) || (text.starts_with("s3://") && text.size() > 5);
-}
 
 // Text that passes `test`. `words` is what it is, `advice` how to write it.
 Type<std::string> tested(std::string words, bool (*test)(std::string_view), std::string advice) {
@@ -117,6 +114,10 @@ std::vector<Reader::Problem> Reader::take_problems() {
     return std::pair(a.line, a.column) < std::pair(b.line, b.column);
   });
   return std::move(problems_);
+}
+
+bool is_copy_url(std::string_view text) {
+  return (text.starts_with("file:///") && text.size() > 8) || (text.starts_with("s3://") && text.size() > 5);
 }
 
 bool fits(Reader& reader, const YAML::Node& node, const Setting& shape) {

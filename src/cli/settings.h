@@ -87,6 +87,9 @@ void read_names(Reader& reader, const YAML::Node& node,
 // False, and a problem, unless the node is the mapping or list that `shape` asks for.
 bool fits(Reader& reader, const YAML::Node& node, const Setting& shape);
 
+// file:///DIR or s3://BUCKET/PREFIX
+bool is_copy_url(std::string_view text);
+
 Type<std::string> text(std::string words);
 Type<std::string> name();      // of a datastore, copy, ...: lower-case letters, digits, '-', '_'
 Type<std::string> slot();      // of PostgreSQL

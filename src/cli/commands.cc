@@ -1,0 +1,170 @@
+#include "cli/commands.h"
+
+#include <algorithm>
+#include <array>
+
+namespace daruma {
+namespace {
+
+using Form = OptionRow::Form;
+
+constexpr std::array<OptionRow, 5> kCommon{{
+    {"-c", Form::kText, "FILE", "the configuration; else ./daruma.yaml, else /etc/daruma/daruma.yaml"},
+    {"--repository", Form::kText, "URL",
+     "this repository, instead of the configured copies; needs no daruma.yaml"},
+    {"--key", Form::kText, "FILE", "its key file"},
+    {"--json", Form::kFlag, "", "print the result, and errors, as JSON"},
+    {"--help", Form::kFlag, "", "explain the command"},
+}};
+
+constexpr std::array<OptionRow, 3> kDemoOptions{{
+    {"--headless", Form::kFlag, "", "for machines: plain lines, no pauses"},
+    {"--keep", Form::kFlag, "", "leave the scratch directory there to look at"},
+    {"--directory", Form::kText, "DIR", "the scratch directory; it must be new or empty"},
+}};
+constexpr std::array<std::string_view, 1> kDemoExamples{"daruma demo --keep --directory /tmp/story"};
+
+constexpr std::array<ArgumentRow, 1> kBackupArguments{{
+    {"DATASTORE", "which; all of daruma.yaml when none is named", false, true},
+}};
+constexpr std::array<std::string_view, 2> kBackupExamples{"daruma backup", "daruma backup bookings --json"};
+
+constexpr std::array<ArgumentRow, 1> kPointsArguments{{
+    {"DATASTORE", "which; all when none is named", false},
+}};
+
+constexpr std::array<ArgumentRow, 1> kRestoreArguments{
+    {{"DATASTORE", "its name, as `daruma points` shows it"}}};
+constexpr std::array<OptionRow, 6> kRestoreOptions{{
+    {"--to", Form::kText, "DIR", "the directory to restore into; it must be new or empty", true},
+    {"--at", Form::kText, "POINT", "the moment to come back to; without it, latest"},
+    {"--timeline", Form::kNumber, "N", "the history to follow, where there was more than one"},
+    {"--then", Form::kChoice, "promote|pause|shutdown",
+     "what the server does at that moment; without it, promote"},
+    {"--tablespace", Form::kPair, "OID=DIR", "where a tablespace goes; without it, DIR.tablespaces/OID",
+     false, true},
+    {"--plan", Form::kFlag, "", "only show what, from where and how long; touch nothing"},
+}};
+constexpr std::array<std::string_view, 3> kRestoreExamples{
+    "daruma restore bookings --to /var/lib/postgresql/15/new --plan",
+    "daruma restore bookings --to /srv/new --at before:2026-11-22T10:42:00+09:00",
+    "daruma restore bookings --to /srv/new --repository file:///mnt/repo --key daruma.key",
+};
+
+constexpr std::array<OptionRow, 1> kVerifyOptions{{
+    {"--read-data", Form::kFlag, "", "read and check every byte, not only what names what"},
+}};
+
+constexpr std::array<OptionRow, 1> kWalGetOptions{{
+    {"--datastore", Form::kText, "DATASTORE", "whose log it is", true},
+}};
+constexpr std::array<ArgumentRow, 2> kWalGetArguments{{
+    {"FILE", "the name PostgreSQL asks for (%f)"},
+    {"DEST", "the path it wants it at (%p)"},
+}};
+constexpr std::array<std::string_view, 1> kWalGetExamples{
+    "restore_command = 'daruma wal-get -c /etc/daruma/daruma.yaml --datastore bookings %f %p'"};
+
+constexpr std::array<ArgumentRow, 1> kHelpArguments{{
+    {"TOPIC", "a command, or `settings` for all that daruma.yaml may say", false},
+}};
+constexpr std::array<OptionRow, 2> kHelpOptions{{
+    {"--markdown", Form::kFlag, "", "print docs/commands.md", false, false, true},
+    {"--schema", Form::kFlag, "", "print docs/daruma.schema.json", false, false, true},
+}};
+
+constexpr std::array<CommandRow, 11> kCommands{{
+    {.name = "demo",
+     .group = Group::kSetUp,
+     .summary = "tell the whole story on this machine, in a scratch directory",
+     .details = "Starts a PostgreSQL of its own with a hotel's bookings, captures it, kills it and\n"
+                "destroys its data, brings it back, and undoes a wrong DELETE. It touches nothing\n"
+                "outside its directory, and fails unless every acknowledged booking came back.",
+     .options = kDemoOptions,
+     .examples = kDemoExamples,
+     .config = ConfigUse::kNone},
+    {.name = "init",
+     .group = Group::kSetUp,
+     .summary = "create the repository named in daruma.yaml",
+     .details = "Creates it in every copy, and makes the key file where it is missing. Keep a copy\n"
+                "of the key away from the repository: without it nobody can recover anything."},
+    {.name = "serve",
+     .group = Group::kEveryDay,
+     .summary = "capture the log and take snapshots, until stopped",
+     .details = "Receives the log of every datastore with `capture` as it is written, and takes\n"
+                "snapshots when they are due. SIGTERM or Ctrl-C ends it in good order; after a\n"
+                "crash it goes on where it was."},
+    {.name = "backup",
+     .group = Group::kEveryDay,
+     .summary = "take snapshots now",
+     .details = "A snapshot counts only when the log that makes it consistent is stored too.",
+     .arguments = kBackupArguments,
+     .examples = kBackupExamples},
+    {.name = "status",
+     .group = Group::kEveryDay,
+     .summary = "show health, what would be lost right now, and the copies"},
+    {.name = "verify",
+     .group = Group::kEveryDay,
+     .summary = "check that all copies hold what they must",
+     .details = "Without options: everything that is named is there and of the right size. It also\n"
+                "says what it cannot know, as whether the newest state was removed.",
+     .options = kVerifyOptions},
+    {.name = "points",
+     .group = Group::kWhenItBurns,
+     .summary = "show the moments that can be recovered",
+     .details = "The snapshots, and the stretch of log after each: any moment in it is a point.",
+     .arguments = kPointsArguments},
+    {.name = "restore",
+     .group = Group::kWhenItBurns,
+     .summary = "bring a datastore back to any moment, in a new directory",
+     .details = "POINT is one of\n"
+                "  latest                      the end of the log held\n"
+                "  TIME                        as in 2026-11-22T10:42:00+09:00, with its zone\n"
+                "  before:TIME                 just before it\n"
+                "  lsn:0/3000148               a position of the log\n"
+                "  xid:4711, before:xid:4711   a transaction, with it or without it\n"
+                "  name:before-migration       a restore point of pg_create_restore_point\n"
+                "  immediate                   the end of the snapshot itself\n"
+                "PostgreSQL, started on the restored directory, recovers by itself.",
+     .arguments = kRestoreArguments,
+     .options = kRestoreOptions,
+     .examples = kRestoreExamples},
+    {.name = "wal-get",
+     .group = Group::kPlumbing,
+     .summary = "hand PostgreSQL a piece of the log: its restore_command",
+     .details = "`daruma restore` writes it into the restored directory; nobody types it.",
+     .arguments = kWalGetArguments,
+     .options = kWalGetOptions,
+     .examples = kWalGetExamples,
+     .exit_when_unusable = 200,
+     .exits = "0 the file is there; 1 there is no such file, and PostgreSQL ends its recovery;\n"
+              "200 anything else: PostgreSQL stops, and may be started again"},
+    {.name = "help",
+     .group = Group::kPlumbing,
+     .summary = "explain a command, or the settings of daruma.yaml",
+     .arguments = kHelpArguments,
+     .options = kHelpOptions,
+     .config = ConfigUse::kNone,
+     .run = &run_help},
+    {.name = "version",
+     .group = Group::kPlumbing,
+     .summary = "print the version",
+     .config = ConfigUse::kNone,
+     .run = &run_version},
+}};
+
+static_assert(std::ranges::all_of(kCommands, [](const CommandRow& row) { return row.summary.size() <= 64; }),
+              "a summary fits beside the command's name");
+
+}  // namespace
+
+std::span<const CommandRow> all_commands() { return kCommands; }
+
+const CommandRow* find_command(std::string_view name) {
+  const auto row = std::ranges::find(kCommands, name, &CommandRow::name);
+  return row == kCommands.end() ? nullptr : &*row;
+}
+
+std::span<const OptionRow> common_options() { return kCommon; }
+
+}  // namespace daruma
