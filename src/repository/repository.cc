@@ -4,14 +4,36 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <set>
 
 namespace daruma {
 namespace {
 
 constexpr const char* kIdentityName = "repository";
 constexpr const char* kProgramVersion = "0.1.0";
-constexpr uint64_t kHeaderGuess = 512;  // a pack's header is smaller
+constexpr uint64_t kHeaderGuess = 512;  // a pack's header is smaller, but for features yet unknown
 constexpr size_t kOpenersKept = 4096;
+
+struct CommitPlace {
+  WriterId writer;
+  uint64_t number = 0;
+};
+
+// The other way round of commit_name().
+Result<CommitPlace> parse_commit_name(const std::string& name) {
+  constexpr size_t kWriterAt = sizeof("commits/") - 1;
+  constexpr size_t kNumberAt = kWriterAt + 32 + 1;
+  const Error strange{Errc::kCorrupt, name + ": this is not a commit's name"};
+  if (name.size() != kNumberAt + 16) return strange;
+  const auto writer = WriterId::parse(name.substr(kWriterAt, 32));
+  const auto number = from_hex(name.substr(kNumberAt));
+  if (!writer.ok() || !number.ok()) return strange;
+  CommitPlace place{*writer, 0};
+  for (const std::byte byte : *number) place.number = place.number << 8 | static_cast<uint8_t>(byte);
+  if (place.number == 0 || commit_name(place.writer, place.number) != name) return strange;
+  return place;
+}
 
 }  // namespace
 
@@ -45,12 +67,13 @@ Result<std::unique_ptr<Repository>> Repository::open(std::vector<Copy> copies, c
         fmt::format("{} copies are configured, and this version works with exactly one", copies.size()),
         "leave one entry under repository.copies"};
   std::unique_ptr<Repository> repository(new Repository(std::move(copies), key, clock, random));
-  const Status read = repository->read_object(
-      kIdentityName, ObjectType::kRepository, [](uint64_t, const Bytes& record) -> Status {
-        if (record.at(0) != static_cast<std::byte>(RecordKind::kIdentity))
-          return Error{Errc::kCorrupt, "it is no identity"};
+  bool identified = false;
+  Status read = repository->read_object(
+      kIdentityName, ObjectType::kRepository, [&](uint64_t, const Bytes& record) -> Status {
+        identified |= record.at(0) == static_cast<std::byte>(RecordKind::kIdentity);
         return {};
       });
+  if (read.ok() && !identified) read = Error{Errc::kCorrupt, "it holds no identity"};
   if (read.is(Errc::kNotFound))
     return Error{Errc::kNotFound, fmt::format("there is no repository in {}", repository->store().url()),
                  "run `daruma init` first, or correct the URL"};
@@ -94,6 +117,10 @@ Result<std::shared_ptr<const ObjectOpener>> Repository::pack_opener(const PackId
   const std::string name = pack_name(pack);
   DR_TRY(const ObjectInfo info, store().head(name));
   DR_TRY(Bytes front, store().get_range(name, 0, std::min(info.size, kHeaderGuess)));
+  const auto header = ObjectOpener::header_size(front);
+  if (header.ok() && *header > front.size() && *header <= info.size) {
+    DR_TRY(front, store().get_range(name, 0, *header));
+  }
   auto opener = ObjectOpener::open(keys_, ObjectType::kPack, name, front);
   if (!opener.ok()) return std::move(opener).error().in(name);
   if (opener->id() != pack) return Error{Errc::kCorrupt, name + ": it is another pack"};
@@ -105,8 +132,10 @@ Result<std::shared_ptr<const ObjectOpener>> Repository::pack_opener(const PackId
 }
 
 Result<Bytes> Repository::read_record(const Location& location) const {
-  DR_TRY(const auto opener, pack_opener(location.pack));
   const std::string name = pack_name(location.pack);
+  const auto found = pack_opener(location.pack);
+  if (found.is(Errc::kNotFound)) return Error{Errc::kCorrupt, name + ": it is missing"};
+  DR_TRY(const auto opener, found);
   if (location.size > kRecordSizeMax)
     return Error{Errc::kCorrupt, name + ": a location's size is impossible"};
   DR_TRY(const Bytes sealed, store().get_range(name, location.offset, kRecordPrefix + location.size));
@@ -177,47 +206,55 @@ Result<Repository::StoredCommit> Repository::append_commit(const WriterId& write
   }
 }
 
-Result<std::vector<Repository::StoredCommit>> Repository::commits(const DamageSink& damage) const {
-  DR_TRY(const std::vector<ObjectInfo> objects, store().list("commits/"));
-  std::vector<StoredCommit> all;
-  const auto report = [&](const std::string& name, Error error) -> Status {
+// The writer's chain as far as it is there: `numbers` are those that were listed.
+Status Repository::read_chain(const WriterId& writer, const std::set<uint64_t>& numbers,
+                              const DamageSink& damage, std::vector<StoredCommit>& out) const {
+  const auto report = [&](uint64_t number, Error error) -> Status {
     if (!damage) return error;
-    damage(name, error);
+    damage(commit_name(writer, number), error);
     return {};
   };
-  std::map<std::string, uint64_t> newest;
-  for (const ObjectInfo& object : objects) {
-    const auto writer = object.name.size() == 57 ? WriterId::parse(object.name.substr(8, 32))
-                                                 : Error{Errc::kInvalid, "its name"};
-    const auto number =
-        object.name.size() == 57 ? from_hex(object.name.substr(41)) : Error{Errc::kInvalid, "its name"};
-    if (!writer.ok() || !number.ok()) {
-      DR_OK(report(object.name, {Errc::kCorrupt, object.name + ": this is not a commit's name"}));
+  uint64_t next = 1;
+  std::optional<CommitHash> parent = CommitHash{};  // nullopt: the one before could not be read
+  for (const uint64_t number : numbers) {
+    if (number > next) {
+      parent.reset();
+      DR_OK(
+          report(next, {Errc::kNotFound, fmt::format("{} is missing ({} in a row), and later ones are there",
+                                                     commit_name(writer, next), number - next)}));
+    }
+    next = number + 1;
+    auto stored = read_commit(writer, number);
+    if (!stored.ok()) {
+      parent.reset();
+      DR_OK(report(number, std::move(stored).error()));
       continue;
     }
-    uint64_t& last = newest[writer->hex()];
-    last = std::max<uint64_t>(last, std::stoull(object.name.substr(41), nullptr, 16));
+    if (parent && stored->commit.parent != *parent)
+      DR_OK(
+          report(number, {Errc::kCorrupt, fmt::format("{}: it follows another commit than the one before it",
+                                                      commit_name(writer, number))}));
+    parent = stored->hash;
+    out.push_back(*std::move(stored));
   }
-  for (const auto& [hex, last] : newest) {
-    const WriterId writer = *WriterId::parse(hex);
-    CommitHash parent;
-    bool parent_known = true;
-    for (uint64_t number = 1; number <= last; ++number) {
-      auto stored = read_commit(writer, number);
-      if (!stored.ok()) {
-        parent_known = false;
-        DR_OK(report(commit_name(writer, number), std::move(stored).error()));
-        continue;
-      }
-      if (parent_known && stored->commit.parent != parent)
-        DR_OK(report(commit_name(writer, number),
-                     {Errc::kCorrupt,
-                      commit_name(writer, number) + ": it follows another commit than the one before it"}));
-      parent = stored->hash;
-      parent_known = true;
-      all.push_back(*std::move(stored));
+  return {};
+}
+
+Result<std::vector<Repository::StoredCommit>> Repository::commits(const DamageSink& damage) const {
+  DR_TRY(const std::vector<ObjectInfo> objects, store().list("commits/"));
+  std::map<std::string, std::set<uint64_t>> numbers_of;
+  for (const ObjectInfo& object : objects) {
+    const auto place = parse_commit_name(object.name);
+    if (place.ok()) {
+      numbers_of[place->writer.hex()].insert(place->number);
+      continue;
     }
+    if (!damage) return place.error();
+    damage(object.name, place.error());
   }
+  std::vector<StoredCommit> all;
+  for (const auto& [hex, numbers] : numbers_of)
+    DR_OK(read_chain(*WriterId::parse(hex), numbers, damage, all));
   std::ranges::stable_sort(all, {}, [](const StoredCommit& stored) { return stored.commit.time; });
   return all;
 }

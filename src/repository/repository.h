@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -50,7 +51,8 @@ class Repository {
   // Reads an object whole, authenticated. Its records come through `each` in order, with their offsets.
   Status read_object(const std::string& name, ObjectType type,
                      const std::function<Status(uint64_t offset, Bytes record)>& each) const;
-  // One record of a pack. The pack's key is kept, so a second read costs one range request.
+  // One record of a pack. The pack's key is kept, so a second read costs one range request. kCorrupt also
+  // when the pack is missing: somebody named it.
   Result<Bytes> read_record(const Location& location) const;
 
   struct StoredCommit {
@@ -72,6 +74,8 @@ class Repository {
  private:
   Repository(std::vector<Copy> copies, const KeyFile& key, Clock& clock, Random& random);
   Result<StoredCommit> read_commit(const WriterId& writer, uint64_t number) const;
+  Status read_chain(const WriterId& writer, const std::set<uint64_t>& numbers, const DamageSink& damage,
+                    std::vector<StoredCommit>& out) const;
   Result<std::shared_ptr<const ObjectOpener>> pack_opener(const PackId& pack) const;
 
   std::vector<Copy> copies_;
