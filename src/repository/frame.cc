@@ -93,7 +93,8 @@ Result<DecodedFrame> decode_frame(BytesView record, PrefixSource& prefixes) {
   const auto raw_size = in.get<uint32_t>();
   DecodedFrame frame;
   frame.id.bytes = in.get_array<16>();
-  if (kind != static_cast<uint8_t>(RecordKind::kFrame) || pages == 0 || raw_size > kFrameRawMax)
+  if (kind != static_cast<uint8_t>(RecordKind::kFrame) || pages == 0 || pages > kFramePages ||
+      raw_size > kFrameRawMax)
     return corrupt("this record is not a frame");
   Bytes prefix;
   if (codec == kZstdWithPrefix) {

@@ -95,7 +95,8 @@ Result<KeyFile> parse_key_file(std::string_view with_comments) {
   DR_TRY(file.repository, RepositoryId::parse(*repository));
   const auto parsed = std::from_chars(epoch->data(), epoch->data() + epoch->size(), file.epoch);
   DR_TRY(const Bytes master, from_hex(*key));
-  if (parsed.ec != std::errc() || master.size() != SecretKey::kSize)
+  if (parsed.ec != std::errc() || parsed.ptr != epoch->data() + epoch->size() ||
+      master.size() != SecretKey::kSize)
     return damaged_key("a value has the wrong form");
   file.master = SecretKey(master);
   return file;
