@@ -49,19 +49,8 @@ void put_leaf(ByteWriter& out, const LeafMap& leaf) {
   }
 }
 
-bool path_is_safe(std::string_view path) {
-  if (path.empty() || path.front() == '/' || path.find('\0') != std::string_view::npos) return false;
-  while (true) {
-    const size_t slash = path.find('/');
-    const std::string_view part = path.substr(0, slash);
-    if (part.empty() || part == "." || part == "..") return false;
-    if (slash == std::string_view::npos) return true;
-    path.remove_prefix(slash + 1);
-  }
-}
-
 Status check_entry(const FileEntry& entry) {
-  if (!path_is_safe(entry.path))
+  if (!is_path_inside(entry.path))
     return corrupt(fmt::format("'{}' is not a path inside a snapshot", entry.path));
   if (entry.type != FileEntry::Type::kFile) return {};
   const uint64_t pages = entry.pages();
@@ -100,6 +89,17 @@ Result<FileEntry> get_entry(ByteReader& in) {
 }
 
 }  // namespace
+
+bool is_path_inside(std::string_view path) {
+  if (path.empty() || path.front() == '/' || path.find('\0') != std::string_view::npos) return false;
+  while (true) {
+    const size_t slash = path.find('/');
+    const std::string_view part = path.substr(0, slash);
+    if (part.empty() || part == "." || part == "..") return false;
+    if (slash == std::string_view::npos) return true;
+    path.remove_prefix(slash + 1);
+  }
+}
 
 MapId leaf_id(const Keys& keys, const LeafMap& leaf) {
   ByteWriter out;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/time.h"
@@ -58,6 +59,9 @@ struct FileEntry {
   uint64_t pages() const { return (size + kPageSize - 1) / kPageSize; }
   uint64_t leaf_count() const { return has_inline_leaf ? 1 : leaves.size(); }
 };
+
+// Relative, no empty part, no "." and no "..".
+bool is_path_inside(std::string_view path);
 
 void put_entry(ByteWriter& out, const FileEntry& entry);
 // All entries of a file table's body. kCorrupt also for a path that is absolute or climbs ('..').

@@ -140,45 +140,16 @@ class Writer final : public SnapshotWriter {
   ~Writer() override { join(); }
 
   Status begin_file(const FileEntry& entry) override {
-    DR_CHECK(!in_file_);
-    in_file_ = true;
-    entry_ = {entry.path, entry.type, entry.mode, entry.modified, entry.size, entry.target, false, {}, {}};
-    written_ = 0;
-    parent_entry_.reset();
-    if (options_.parent && entry.type == FileEntry::Type::kFile) {
-      auto found = options_.parent->find(entry.path);
-      if (found.ok() && found->type == FileEntry::Type::kFile)
-        parent_entry_ = *std::move(found);
-      else if (!found.ok() && !found.is(Errc::kNotFound))
-        return found.error();
-    }
-    return push(BeginFile{entry_});
+    DR_OK(failed_);
+    return remember(begin(entry));
   }
-
   Status write(BytesView bytes) override {
-    DR_CHECK(in_file_);
-    if (bytes.size() > entry_.size - written_ - range_.size())
-      return Error{Errc::kInvalid, fmt::format("'{}' is longer than the {} bytes it was announced with",
-                                               entry_.path, entry_.size)};
-    read_ += bytes.size();
-    while (!bytes.empty()) {
-      if (range_.empty()) range_.reserve(std::min<uint64_t>(kRangeBytes, entry_.size - written_));
-      const size_t take = std::min(bytes.size(), kRangeBytes - range_.size());
-      range_.insert(range_.end(), bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(take));
-      bytes = bytes.subspan(take);
-      if (range_.size() == kRangeBytes) DR_OK(end_range());
-    }
-    return {};
+    DR_OK(failed_);
+    return remember(take(bytes));
   }
-
   Status end_file() override {
-    DR_CHECK(in_file_);
-    if (!range_.empty()) DR_OK(end_range());
-    if (written_ != entry_.size && entry_.type == FileEntry::Type::kFile)
-      return Error{Errc::kInvalid,
-                   fmt::format("'{}' ended after {} of {} bytes", entry_.path, written_, entry_.size)};
-    in_file_ = false;
-    return push(EndFile{});
+    DR_OK(failed_);
+    return remember(end());
   }
 
   uint64_t bytes_read() const override { return read_; }
@@ -186,6 +157,7 @@ class Writer final : public SnapshotWriter {
 
   Result<Repository::StoredCommit> commit(const WriterId& writer, Instant started,
                                           const std::function<Result<std::string>()>& meta) override {
+    DR_OK(failed_);
     DR_CHECK(!in_file_);
     join();
     DR_OK(maps_.status());
@@ -213,6 +185,57 @@ class Writer final : public SnapshotWriter {
   }
 
  private:
+  Status remember(Status status) {
+    if (!status.ok()) failed_ = status;
+    return status;
+  }
+
+  Status begin(const FileEntry& entry) {
+    DR_CHECK(!in_file_);
+    if (!is_path_inside(entry.path))
+      return Error{Errc::kInvalid, fmt::format("'{}' is not a path inside a snapshot", entry.path)};
+    in_file_ = true;
+    const bool is_file = entry.type == FileEntry::Type::kFile;
+    entry_ = {entry.path, entry.type, entry.mode, entry.modified, is_file ? entry.size : 0, entry.target,
+              false,      {},         {}};
+    written_ = 0;
+    parent_entry_.reset();
+    if (options_.parent && is_file) {
+      auto found = options_.parent->find(entry.path);
+      if (found.ok() && found->type == FileEntry::Type::kFile)
+        parent_entry_ = *std::move(found);
+      else if (!found.ok() && !found.is(Errc::kNotFound))
+        return found.error();
+    }
+    return push(BeginFile{entry_});
+  }
+
+  Status take(BytesView bytes) {
+    DR_CHECK(in_file_);
+    if (bytes.size() > entry_.size - written_ - range_.size())
+      return Error{Errc::kInvalid, fmt::format("'{}' is longer than the {} bytes it was announced with",
+                                               entry_.path, entry_.size)};
+    read_ += bytes.size();
+    while (!bytes.empty()) {
+      if (range_.empty()) range_.reserve(std::min<uint64_t>(kRangeBytes, entry_.size - written_));
+      const size_t size = std::min(bytes.size(), kRangeBytes - range_.size());
+      range_.insert(range_.end(), bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(size));
+      bytes = bytes.subspan(size);
+      if (range_.size() == kRangeBytes) DR_OK(end_range());
+    }
+    return {};
+  }
+
+  Status end() {
+    DR_CHECK(in_file_);
+    if (!range_.empty()) DR_OK(end_range());
+    if (written_ != entry_.size)
+      return Error{Errc::kInvalid,
+                   fmt::format("'{}' ended after {} of {} bytes", entry_.path, written_, entry_.size)};
+    in_file_ = false;
+    return push(EndFile{});
+  }
+
   Status push(Input input) {
     if (Status status = maps_.status(); !status.ok()) return status;
     inputs_.push(std::move(input));
@@ -279,6 +302,7 @@ class Writer final : public SnapshotWriter {
   const Options options_;
 
   // The caller's.
+  Status failed_;
   FileEntry entry_;
   std::optional<FileEntry> parent_entry_;
   std::shared_ptr<const LeafMap> parent_leaf_;
