@@ -11,6 +11,7 @@ namespace {
 
 constexpr size_t kFramesKept = 48;
 constexpr size_t kTablesKept = 4;
+constexpr int kPrefixesMax = 2;  // one behind the other
 
 // The most recently used values, at most `capacity`. Shared, because a reader may outlast an eviction.
 template <class Key, class Value>
@@ -48,7 +49,7 @@ struct EntryPlace {
 
 }  // namespace
 
-struct SnapshotReader::State final : PrefixSource {
+struct SnapshotReader::State {
   State(const Repository& repository_in, std::vector<PackSize> packs_in)
       : repository(repository_in), packs(std::move(packs_in)) {}
 
@@ -82,14 +83,15 @@ struct SnapshotReader::State final : PrefixSource {
     return shared;
   }
 
-  Result<std::shared_ptr<const DecodedFrame>> frame(const LeafMap::Frame& wanted) {
+  Result<std::shared_ptr<const DecodedFrame>> frame(const LeafMap::Frame& wanted,
+                                                    int prefixes_left = kPrefixesMax) {
     if (auto cached = frames.lock()->find(wanted.id)) return cached;
-    auto decoded = frame_at(wanted.id, wanted.location);
+    auto decoded = frame_at(wanted.id, wanted.location, prefixes_left);
     if (!decoded.ok()) {
       // The hint led nowhere or to damage: the index may know another place.
       const auto elsewhere = indexed(wanted.id);
       if (!elsewhere.ok() || *elsewhere == wanted.location) return std::move(decoded).error();
-      decoded = frame_at(wanted.id, *elsewhere);
+      decoded = frame_at(wanted.id, *elsewhere, prefixes_left);
     }
     if (!decoded.ok()) return std::move(decoded).error();
     auto shared = std::make_shared<const DecodedFrame>(*std::move(decoded));
@@ -97,9 +99,22 @@ struct SnapshotReader::State final : PrefixSource {
     return shared;
   }
 
-  Result<DecodedFrame> frame_at(const FrameId& id, const Location& location) {
+  // Frames that are prefixes of others, as far down as they may stand behind each other.
+  struct Prefixes final : PrefixSource {
+    Prefixes(State& state_in, int left_in) : state(state_in), left(left_in) {}
+    Result<Bytes> raw_of(const FrameId& id, const Location& location) override {
+      if (left == 0) return Error{Errc::kCorrupt, "a frame has too many prefixes behind each other"};
+      DR_TRY(const auto decoded, state.frame({id, location}, left - 1));
+      return decoded->raw;
+    }
+    State& state;
+    const int left;
+  };
+
+  Result<DecodedFrame> frame_at(const FrameId& id, const Location& location, int prefixes_left) {
     DR_TRY(const Bytes record, repository.read_record(location));
-    auto decoded = decode_frame(record, *this);
+    Prefixes prefixes(*this, prefixes_left);
+    auto decoded = decode_frame(record, prefixes);
     if (!decoded.ok()) return std::move(decoded).error().in(pack_name(location.pack));
     if (decoded->id != id)
       return Error{Errc::kCorrupt, fmt::format("{}: the record at offset {} is another frame",
@@ -133,9 +148,15 @@ struct SnapshotReader::State final : PrefixSource {
     return found->second;
   }
 
-  Result<Bytes> raw_of(const FrameId& id, const Location& location) override {
-    DR_TRY(const auto decoded, frame({id, location}));
-    return decoded->raw;
+  // The same error, with the page that it hits.
+  Error at_page(const FileEntry& entry, const LeafMap& leaf, uint64_t page, Error error) const {
+    if (!entry.has_inline_leaf) {
+      const MapId id = leaf_id(repository.keys(), leaf);
+      const auto found = std::ranges::find(entry.leaves, id, &LeafRef::id);
+      page += static_cast<uint64_t>(found - entry.leaves.begin()) * kLeafPages;
+    }
+    error.what += fmt::format(" (page {} of '{}')", page, entry.path);
+    return error;
   }
 };
 
@@ -209,19 +230,24 @@ Status SnapshotReader::read_pages(const FileEntry& entry, const LeafMap& leaf, u
   for (const uint64_t number : wanted) {
     const LeafMap::Page& page = leaf.pages[number];
     if (frame_number != page.frame) {
-      DR_TRY(frame, state_->frame(leaf.frames[page.frame]));
+      auto found = state_->frame(leaf.frames[page.frame]);
+      if (!found.ok()) return state_->at_page(entry, leaf, number, std::move(found).error());
+      frame = *std::move(found);
       frame_number = page.frame;
     }
     if (page.slot >= frame->pages() ||
         state_->repository.keys().page_hash(frame->page(page.slot)) != page.hash)
-      return Error{Errc::kCorrupt, fmt::format("{}: a page of '{}' is not what was stored",
-                                               pack_name(leaf.frames[page.frame].location.pack), entry.path)};
+      return state_->at_page(entry, leaf, number,
+                             {Errc::kCorrupt, pack_name(leaf.frames[page.frame].location.pack) +
+                                                  ": a page is not what was stored"});
     DR_OK(each(number, frame->page(page.slot)));
   }
   return {};
 }
 
 Result<Bytes> SnapshotReader::read_range(const FileEntry& entry, uint64_t offset, uint64_t size) const {
+  if (entry.type != FileEntry::Type::kFile)
+    return Error{Errc::kInvalid, fmt::format("'{}' is no file and has no bytes", entry.path)};
   if (offset > entry.size || size > entry.size - offset)
     return Error{Errc::kInvalid, fmt::format("'{}' has {} bytes, and {} from {} were asked for", entry.path,
                                              entry.size, size, offset)};
@@ -238,8 +264,7 @@ Result<Bytes> SnapshotReader::read_range(const FileEntry& entry, uint64_t offset
       const uint64_t page_at = leaf_start + page * kPageSize;
       const uint64_t from = std::max(at, page_at);
       const uint64_t to = std::min(leaf_end, page_at + bytes.size());
-      if (from >= to)
-        return Error{Errc::kCorrupt, fmt::format("'{}' has a page that is too short", entry.path)};
+      if (from >= to) return state_->at_page(entry, map, page, {Errc::kCorrupt, "a page is too short"});
       std::copy_n(bytes.begin() + static_cast<ptrdiff_t>(from - page_at), to - from,
                   out.begin() + static_cast<ptrdiff_t>(from - offset));
       return {};
