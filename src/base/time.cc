@@ -36,17 +36,19 @@ std::optional<int> take_zone(std::string_view& text) {
   const bool west = !text.empty() && text.front() == '-';
   if (!take_char(text, "+-")) return std::nullopt;
   const auto hours = take_number(text, 2);
+  const bool hours_alone = text.empty();  // as PostgreSQL prints whole hours
   take_char(text, ":");
-  const auto minutes = text.empty() ? std::optional<int>(0) : take_number(text, 2);
+  const auto minutes = hours_alone ? std::optional<int>(0) : take_number(text, 2);
   if (!hours || !minutes || *hours > 15 || *minutes > 59) return std::nullopt;
   return (west ? -1 : 1) * (*hours * 60 + *minutes);
 }
 
-int64_t take_fraction_micros(std::string_view& text) {
+std::optional<int64_t> take_fraction_micros(std::string_view& text) {
   int64_t micros = 0;
   int digits = 0;
   for (; !text.empty() && std::isdigit(static_cast<unsigned char>(text.front())); text.remove_prefix(1))
-    if (digits < 6) micros = micros * 10 + (text.front() - '0'), ++digits;
+    if (digits++ < 6) micros = micros * 10 + (text.front() - '0');
+  if (digits == 0) return std::nullopt;
   for (; digits < 6; ++digits) micros *= 10;
   return micros;
 }
@@ -64,16 +66,17 @@ std::optional<Instant> parse_instant(std::string_view text) {
   if (!minute || !take_char(text, ":")) return std::nullopt;
   const auto second = take_number(text, 2);
   if (!second) return std::nullopt;
-  const int64_t micros = take_char(text, ".,") ? take_fraction_micros(text) : 0;
+  const auto micros = take_char(text, ".,") ? take_fraction_micros(text) : std::optional<int64_t>(0);
   take_char(text, " ");
   const auto zone = take_zone(text);
   const std::chrono::year_month_day date{std::chrono::year(*year),
                                          std::chrono::month(static_cast<unsigned>(*month)),
                                          std::chrono::day(static_cast<unsigned>(*day))};
-  if (!zone || !text.empty() || !date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
+  if (!micros || !zone || !text.empty() || !date.ok() || *hour > 23 || *minute > 59 || *second > 60)
+    return std::nullopt;
   const int64_t seconds = int64_t{sys_days(date).time_since_epoch().count()} * 86400 + *hour * 3600 +
                           (*minute - *zone) * 60 + *second;
-  return Instant{seconds * 1'000'000 + micros};
+  return Instant{seconds * 1'000'000 + *micros};
 }
 
 }  // namespace
@@ -127,9 +130,9 @@ Result<Duration> parse_duration(std::string_view text) {
 
 std::string human_duration(Duration duration) {
   const double seconds = std::chrono::duration<double>(duration).count();
-  if (seconds < 1) return fmt::format("{:.0f} ms", seconds * 1000);
-  if (seconds < 60) return fmt::format("{:.1f} s", seconds);
-  const auto whole = std::chrono::duration_cast<std::chrono::seconds>(duration).count();
+  if (seconds < 0.9995) return fmt::format("{:.0f} ms", seconds * 1000);
+  if (seconds < 59.95) return fmt::format("{:.1f} s", seconds);
+  const auto whole = std::chrono::round<std::chrono::seconds>(duration).count();
   if (whole < 3600) return fmt::format("{} min {} s", whole / 60, whole % 60);
   if (whole < 48 * 3600) return fmt::format("{} h {} min", whole / 3600, whole / 60 % 60);
   return fmt::format("{} d {} h", whole / 86400, whole / 3600 % 24);

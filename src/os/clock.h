@@ -21,7 +21,11 @@ class Clock {
   // For back-off between tries only: to wait for a condition, wait for the condition.
   virtual bool pause(Duration duration, std::stop_token stop = {}) = 0;
 
-  Deadline after(Duration duration) const { return {mono() + duration}; }
+  // So far from now; for ever stays for ever.
+  Deadline after(Duration duration) const {
+    const MonoInstant start = mono();
+    return duration > Duration::max() - start.since_start ? Deadline::never() : Deadline{start + duration};
+  }
 };
 
 // The machine's clock.

@@ -34,6 +34,10 @@ TEST(RealClock, NowIsTheCivilTimeOfThisCentury) {
   EXPECT_LT(real_clock()->now(), *parse_rfc3339("2100-01-01T00:00:00Z"));
 }
 
+TEST(RealClock, ForEverFromNowIsNever) {
+  EXPECT_EQ(real_clock()->after(Duration::max()).at, Deadline::never().at);
+}
+
 TEST(ManualClock, StandsStillUntilItIsMoved) {
   ManualClock clock;
   const Instant now = clock.now();
