@@ -14,16 +14,21 @@ constexpr uint64_t kTailHeaderBytes = 118;  // no features, no clear section
 constexpr uint64_t kTailRecordMax = kLogRawMax + 64;
 constexpr int kReadsMax = 10;
 
-bool all_zero(BytesView bytes) {
-  return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+// How many bytes there are up to the last that is not zero. Most of a tail's file is zeros: whole blocks first.
+uint64_t written_size(BytesView file) {
+  static constexpr std::array<std::byte, 4096> kZeros{};
+  size_t size = file.size();
+  while (size >= kZeros.size() &&
+         std::memcmp(file.data() + size - kZeros.size(), kZeros.data(), kZeros.size()) == 0)
+    size -= kZeros.size();
+  while (size > 0 && file[size - 1] == std::byte{0}) --size;
+  return size;
 }
 
 // The offset of a record behind `end` that verifies. What was never written is zero, so only the bytes up to
 // the last that is not are looked at; every offset there may be a record's, because its size may be damaged.
 std::optional<uint64_t> later_record(const ObjectOpener& opener, BytesView file, uint64_t end) {
-  const auto is_written = [](std::byte b) { return b != std::byte{0}; };
-  const uint64_t written =
-      static_cast<uint64_t>(std::find_if(file.rbegin(), file.rend(), is_written).base() - file.begin());
+  const uint64_t written = written_size(file);
   for (uint64_t at = end + 1; at + kRecordPrefix < written; ++at) {
     const uint64_t size = load_le<uint32_t>(file.data() + at);
     if (size <= kAeadTagSize || size > kTailRecordMax || size > file.size() - at - kRecordPrefix) continue;
@@ -34,7 +39,7 @@ std::optional<uint64_t> later_record(const ObjectOpener& opener, BytesView file,
 
 TailContent unreadable(const std::string& name, BytesView file, Error error) {
   // Nothing is written behind a header that is not durable yet: a crash can have torn it only there.
-  if (file.size() <= kTailHeaderBytes || all_zero(file.subspan(kTailHeaderBytes))) return {};
+  if (written_size(file) <= kTailHeaderBytes) return {};
   return {{}, std::move(error).in(name)};
 }
 
