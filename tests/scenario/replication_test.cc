@@ -111,7 +111,7 @@ TEST_F(RunningServer, KeepsSlotsUntilTheyAreDropped) {
   EXPECT_TRUE(connection->create_slot("daruma", false).is(Errc::kExists));
   ASSERT_TRUE(connection->drop_slot("daruma").ok());
   EXPECT_TRUE(connection->drop_slot("daruma").is(Errc::kNotFound));
-  EXPECT_TRUE(connection->create_slot("\"; DROP", true).is(Errc::kInvalid));
+  EXPECT_TRUE(connection->create_slot("Not; a slot", true).is(Errc::kInvalid));
 }
 
 TEST_F(RunningServer, ATemporarySlotGoesWithItsConnection) {
