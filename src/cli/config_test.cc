@@ -22,7 +22,7 @@ datastores:
     snapshots: {every: 6h, keep: {hourly: 24, daily: 7, weekly: 4, monthly: 12}}
     objective: {rpo: 0s, rto: 5m}
 services:
-  auth-service: {runtime: process, command: [./auth], needs: [users-db, sessions], health: {http: "http://h/health"}}
+  auth-service: {runtime: process, command: [./auth], needs: [users-db], health: {http: "http://h/health"}}
 targets: {production: {}, staging: {config: staging.yaml}, sandbox: {scratch: true}}
 plans: [plans/*.yaml]
 )";

@@ -14,7 +14,8 @@ constexpr uint64_t kTailHeaderBytes = 118;  // no features, no clear section
 constexpr uint64_t kTailRecordMax = kLogRawMax + 64;
 constexpr int kReadsMax = 10;
 
-// How many bytes there are up to the last that is not zero. Most of a tail's file is zeros: whole blocks first.
+// How many bytes there are up to the last that is not zero. Most of a tail's file is zeros: whole blocks
+// first.
 uint64_t written_size(BytesView file) {
   static constexpr std::array<std::byte, 4096> kZeros{};
   size_t size = file.size();

@@ -1,9 +1,9 @@
-// A log on the simulated disk: every call that changes the disk meets every fault, then the power goes (or only the
-// process), and a new process opens the log again.
+// A log on the simulated disk: every call that changes the disk meets every fault, then the power goes (or
+// only the process), and a new process opens the log again.
 //
-// Oracle: what a sync, a closing of a piece or a put of a history reported is there and right; nothing that is there is
-// wrong; the reader finds no damage; the writer goes on, and what it adds is there too. The bugs of support/log_bugs.h
-// are each found by it.
+// Oracle: what a sync, a closing of a piece or a put of a history reported is there and right; nothing that
+// is there is wrong; the reader finds no damage; the writer goes on, and what it adds is there too. The bugs
+// of support/log_bugs.h are each found by it.
 #include <gmock/gmock.h>
 
 #include "os/sim_file_system.h"
@@ -128,7 +128,8 @@ constexpr uint64_t kMuch = (2u << 20) + 1000;
 
 using Script = Status (*)(Machine&);
 
-// Small flushes, a piece that ends, a new process in the middle of one, a branch that is left, a closed piece.
+// Small flushes, a piece that ends, a new process in the middle of one, a branch that is left, a closed
+// piece.
 Status capture(Machine& machine) {
   DR_OK(machine.start());
   machine.begin_branch(1, 0);

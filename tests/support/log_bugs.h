@@ -1,5 +1,5 @@
-// tests/support/log_bugs.h: a store with one of the bugs that a log must not have, planted. The crash tests of the
-// log are good only as long as they find each of them.
+// tests/support/log_bugs.h: a store with one of the bugs that a log must not have, planted. The crash tests
+// of the log are good only as long as they find each of them.
 //
 // Threads: one.
 #pragma once
