@@ -105,6 +105,8 @@ Result<KeyFile> parse_key_file(std::string_view with_comments) {
 namespace {
 
 constexpr std::string_view kPassphraseMagic = "DARUMAKY";
+constexpr uint64_t kPassphraseMemoryMax = uint64_t{4} << 30;  // more is an attack on who opens it
+constexpr uint64_t kPassphraseOperationsMax = 1000;
 
 struct PassphraseHeader {
   uint64_t operations = crypto_pwhash_OPSLIMIT_MODERATE;
@@ -120,6 +122,45 @@ Result<SecretKey> stretch(std::string_view passphrase, const PassphraseHeader& h
     return Error{Errc::kFailed, fmt::format("argon2id needs {} bytes of memory and could not have them",
                                             header.memory_bytes)};
   return key;
+}
+
+std::array<std::byte, 16> checksum(BytesView bytes) {
+  std::array<std::byte, SHA256_DIGEST_LENGTH> digest;
+  SHA256(raw(bytes), bytes.size(), raw_out(digest));
+  std::array<std::byte, 16> out;
+  std::copy_n(digest.begin(), out.size(), out.begin());
+  return out;
+}
+
+struct PassphraseObject {
+  RepositoryId repository;
+  PassphraseHeader header;
+  AeadNonce nonce{};
+  BytesView additional;
+  BytesView sealed;
+};
+
+Result<PassphraseObject> parse_passphrase_object(BytesView object) {
+  const Error corrupt{Errc::kCorrupt, "the passphrase key object is damaged or of another version",
+                      "bring keys/ back from another copy, or use the key file"};
+  ByteReader in(object);
+  const bool magic = as_text(in.get_bytes(kPassphraseMagic.size())) == kPassphraseMagic;
+  const auto version = in.get<uint16_t>();
+  PassphraseObject parsed;
+  parsed.repository.bytes = in.get_array<16>();
+  parsed.header.operations = in.get<uint64_t>();
+  parsed.header.memory_bytes = in.get<uint64_t>();
+  parsed.header.salt = in.get_array<crypto_pwhash_SALTBYTES>();
+  parsed.additional = object.first(object.size() - in.left());
+  parsed.nonce = in.get_array<12>();
+  parsed.sealed = in.get_bytes(SecretKey::kSize + kAeadTagSize);
+  const size_t checked = object.size() - in.left();
+  const auto check = in.get_array<16>();
+  if (!magic || version != 1 || !in.at_end() || check != checksum(object.first(checked))) return corrupt;
+  if (parsed.header.memory_bytes > kPassphraseMemoryMax ||
+      parsed.header.operations > kPassphraseOperationsMax)
+    return corrupt;
+  return parsed;
 }
 
 }  // namespace
@@ -141,28 +182,26 @@ Result<Bytes> wrap_with_passphrase(const KeyFile& key, std::string_view passphra
   out.put_bytes(nonce);
   Bytes object = out.take();
   seal_append(object, sealing, nonce, additional, key.master.view());
+  const auto check = checksum(object);
+  object.insert(object.end(), check.begin(), check.end());
   return object;
 }
 
+Status check_passphrase_object(BytesView object, const RepositoryId& repository) {
+  DR_TRY(const PassphraseObject parsed, parse_passphrase_object(object));
+  if (parsed.repository != repository)
+    return Error{Errc::kCorrupt,
+                 "the passphrase key object belongs to repository " + parsed.repository.hex()};
+  return {};
+}
+
 Result<KeyFile> unwrap_with_passphrase(BytesView object, uint32_t epoch, std::string_view passphrase) {
-  ByteReader in(object);
-  const bool magic = as_text(in.get_bytes(kPassphraseMagic.size())) == kPassphraseMagic;
-  const auto version = in.get<uint16_t>();
+  DR_TRY(const PassphraseObject parsed, parse_passphrase_object(object));
   KeyFile file;
   file.epoch = epoch;
-  file.repository.bytes = in.get_array<16>();
-  PassphraseHeader header;
-  header.operations = in.get<uint64_t>();
-  header.memory_bytes = in.get<uint64_t>();
-  header.salt = in.get_array<crypto_pwhash_SALTBYTES>();
-  const size_t additional_size = object.size() - in.left();
-  const auto nonce = in.get_array<12>();
-  const BytesView sealed = in.get_bytes(SecretKey::kSize + kAeadTagSize);
-  if (!magic || version != 1 || !in.at_end() || header.memory_bytes > (uint64_t{4} << 30) ||
-      header.operations > 1000)
-    return Error{Errc::kCorrupt, "the passphrase key object is damaged or of another version"};
-  DR_TRY(const SecretKey sealing, stretch(passphrase, header));
-  auto master = open_sealed(sealing, nonce, object.first(additional_size), sealed);
+  file.repository = parsed.repository;
+  DR_TRY(const SecretKey sealing, stretch(passphrase, parsed.header));
+  auto master = open_sealed(sealing, parsed.nonce, parsed.additional, parsed.sealed);
   if (!master.ok())
     return Error{Errc::kRefused, "the passphrase does not open this repository",
                  "check the variable that passphrase_env names"};

@@ -49,8 +49,10 @@ Result<KeyFile> parse_key_file(std::string_view text);
 
 // The bytes of `keys/<epoch>`: the master key wrapped by a passphrase. Takes about half a second by design.
 Result<Bytes> wrap_with_passphrase(const KeyFile& key, std::string_view passphrase, Random& random);
-// kRefused: wrong passphrase. kCorrupt: not such an object.
+// kRefused: wrong passphrase. kCorrupt: not such an object, or damaged; found before anything is stretched.
 Result<KeyFile> unwrap_with_passphrase(BytesView object, uint32_t epoch, std::string_view passphrase);
+// Whether the object is whole and of this repository, without the passphrase. kCorrupt: it is not.
+Status check_passphrase_object(BytesView object, const RepositoryId& repository);
 
 enum class HashDomain : uint8_t { kPage = 1, kFrame = 2, kLeaf = 3, kTable = 4, kManifest = 5 };
 

@@ -89,9 +89,23 @@ TEST(PassphraseTest, ACutObjectIsCorruptAndNotStretched) {
     EXPECT_TRUE(unwrap_with_passphrase(BytesView(*object).first(size), 1, "x").is(Errc::kCorrupt));
 }
 
+TEST(PassphraseTest, WithAnyByteChangedTheObjectIsDamagedAndNotAWrongPassphrase) {
+  auto object = *wrap_with_passphrase(test_key(), "correct horse", *seeded_random(2));
+  EXPECT_TRUE(check_passphrase_object(object, test_key().repository).ok());
+  EXPECT_TRUE(check_passphrase_object(object, test_key(2).repository).is(Errc::kCorrupt));
+  for (std::byte& byte : object) {
+    byte ^= std::byte{4};
+    EXPECT_TRUE(check_passphrase_object(object, test_key().repository).is(Errc::kCorrupt));
+    EXPECT_TRUE(unwrap_with_passphrase(object, 1, "correct horse").is(Errc::kCorrupt));
+    byte ^= std::byte{4};
+  }
+}
+
 TEST(PassphraseTest, ACostThatIsAnAttackIsRefusedAsCorrupt) {
   auto object = *wrap_with_passphrase(test_key(), "correct horse", *seeded_random(2));
   store_le(object.data() + 8 + 2 + 16 + 8, uint64_t{1} << 40);  // argon2id memory
+  const CommitHash digest = hash_object(BytesView(object).first(object.size() - 16));
+  std::copy_n(digest.bytes.begin(), 16, object.end() - 16);
   EXPECT_TRUE(unwrap_with_passphrase(object, 1, "correct horse").is(Errc::kCorrupt));
 }
 
