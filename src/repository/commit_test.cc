@@ -142,6 +142,39 @@ TEST_F(CommitChainTest, AStrayObjectWithAHugeNumberDoesNotKeepReadersBusy) {
   EXPECT_FALSE(damage.empty());
 }
 
+TEST(CreateTest, ACreationThatWasCutOffMayBeRepeated) {
+  MemoryStore store;
+  ManualClock clock;
+  const auto random = seeded_random(1);
+  ASSERT_TRUE(store.put("keys/00000001", as_bytes("the key of the one that was cut off"), {}).ok());
+  const auto key = as_bytes("the key of this one");
+  ASSERT_TRUE(Repository::create({"memory", &store}, test_key(), clock, *random, key).ok());
+  EXPECT_EQ(store.bytes("keys/00000001"), to_bytes(key));
+  EXPECT_TRUE(Repository::create({"memory", &store}, test_key(), clock, *random, key).is(Errc::kExists));
+}
+
+TEST(CreateTest, AKeyThatObjectsMayBeSealedWithIsNeverReplaced) {
+  MemoryStore store;
+  ManualClock clock;
+  const auto random = seeded_random(1);
+  ASSERT_TRUE(store.put("keys/00000001", as_bytes("a key"), {}).ok());
+  ASSERT_TRUE(store.put("packs/ab/abcd", as_bytes("a pack"), {}).ok());
+  const Status made = Repository::create({"memory", &store}, test_key(), clock, *random, as_bytes("another"));
+  ASSERT_TRUE(made.is(Errc::kExists));
+  EXPECT_THAT(made.error().what, HasSubstr("identity"));
+  EXPECT_EQ(store.bytes("keys/00000001"), to_bytes(as_bytes("a key")));
+}
+
+TEST(CreateTest, AnIdentityCutToItsHeaderDoesNotOpen) {
+  TestRepository repository;
+  Bytes& identity = repository.store.bytes("repository");
+  const auto opener = ObjectOpener::open(repository->keys(), ObjectType::kRepository, "repository", identity);
+  identity.resize(opener->header_bytes());
+  const auto open =
+      Repository::open({{"memory", &repository.store}}, repository.key, repository.clock, *repository.random);
+  EXPECT_TRUE(open.is(Errc::kInvalid));
+}
+
 TEST(CommitRecordTest, CutAnywhereIsCorrupt) {
   Commit commit;
   commit.datastore = "bookings";

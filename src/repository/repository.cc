@@ -15,6 +15,20 @@ constexpr const char* kProgramVersion = "0.1.0";
 constexpr uint64_t kHeaderGuess = 512;  // a pack's header is smaller, but for features yet unknown
 constexpr size_t kOpenersKept = 4096;
 
+// A creation that was cut off may have left the key it made: nothing is sealed with it, so it makes room.
+Status put_passphrase_object(ObjectStore& store, const std::string& name, BytesView bytes) {
+  Status put = store.put(name, bytes);
+  if (!put.is(Errc::kExists)) return put;
+  DR_TRY(const auto objects, store.list(""));
+  if (objects.size() != 1)
+    return Error{
+        Errc::kExists,
+        fmt::format("{} holds a repository whose identity, '{}', is missing", store.url(), kIdentityName),
+        "bring that object back from a copy, or name another place"};
+  DR_OK(store.remove(name));
+  return store.put(name, bytes);
+}
+
 struct CommitPlace {
   WriterId writer;
   uint64_t number = 0;
@@ -55,7 +69,7 @@ Status Repository::create(const Copy& copy, const KeyFile& key, Clock& clock, Ra
                  "use it, or name another place"};
   if (!there.is(Errc::kNotFound)) return there.error();
   if (!passphrase_object.empty())
-    DR_OK(copy.store->put(fmt::format("keys/{:08x}", key.epoch), passphrase_object));
+    DR_OK(put_passphrase_object(*copy.store, fmt::format("keys/{:08x}", key.epoch), passphrase_object));
   return copy.store->put(kIdentityName, sealer.view());
 }
 
