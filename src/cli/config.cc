@@ -1,9 +1,11 @@
 #include "cli/config.h"
 
 #include <algorithm>
-#include <array>
+#include <sstream>
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/yaml.h>
 
 #include "base/bytes.h"
 #include "base/size.h"
@@ -26,6 +28,38 @@ Error as_error(const Path& file, const std::vector<settings::Reader::Problem>& p
   return {Errc::kInvalid, what, std::string(kHint)};
 }
 
+// Notes where documents start, and nothing else.
+class DocumentStarts final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override { last = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
+  }
+  void OnMapEnd() override {}
+
+  YAML::Mark last;
+};
+
+// yaml-cpp's LoadAll does not end on some texts that are not YAML, and Load does not look behind the first document.
+void read_text(settings::Reader& reader, const std::string& text, Config& config) {
+  const YAML::Node first = YAML::Load(text);
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  DocumentStarts starts;
+  parser.HandleNextDocument(starts);
+  if (parser) {
+    parser.HandleNextDocument(starts);
+    reader.problem(starts.last, "a second document; one file holds one");
+  }
+  config_table().read(reader, first, config);
+}
+
 // "Every copy" is written out here, so that nobody below has to know what absence means.
 void write_out_defaults(Config& config) {
   for (DatastoreConfig& datastore : config.datastores)
@@ -46,9 +80,7 @@ Result<Config> parse_config(const std::string& text, const Path& file) {
   Config config;
   config.file = file;
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.size() > 1) reader.problem(documents[1].Mark(), "a second document; one file holds one");
-    config_table().read(reader, documents.empty() ? YAML::Node() : documents[0], config);
+    read_text(reader, text, config);
   } catch (const YAML::Exception& exception) {
     reader.problem(exception.mark.is_null() ? YAML::Mark() : exception.mark, "not YAML: " + exception.msg);
   }

@@ -275,7 +275,13 @@ TEST(Config, WhatIsNotYamlIsAnErrorWithItsPlace) {
   EXPECT_EQ(problems_of("a: b\n  c: d\n"), "2:4: not YAML: illegal map value");
   EXPECT_EQ(problems_of("a: *nowhere\n"), "1:4: not YAML: the referenced anchor is not defined");
   EXPECT_EQ(problems_after_least("? [a]\n: b\n"), "4:3: the file: a key must be text, not a list");
-  EXPECT_EQ(problems_after_least("---\na: b\n"), "5:1: a second document; one file holds one");
+}
+
+TEST(Config, WhatFollowsTheFirstDocumentIsNeverIgnored) {
+  const std::string flow = "{repository: {key: {file: k}, copies: [{name: a, url: 'file:///a'}]}}";
+  EXPECT_EQ(problems_of(flow + "\n---\nstate: b\n---\nc: d\n"), "2:1: a second document; one file holds one");
+  EXPECT_EQ(problems_of(flow + "}"), "1:70: not YAML: illegal flow end");
+  EXPECT_EQ(problems_of(flow + "\n, |\n"), "2:1: a second document; one file holds one");
 }
 
 TEST(Config, AllProblemsAreReportedAtOnceInTheFilesOrder) {
