@@ -30,7 +30,7 @@ namespace daruma::postgres {
 struct Wish {
   enum class Kind : uint8_t { kLatest, kImmediate, kTime, kLsn, kXid, kName };
   Kind kind = Kind::kLatest;
-  bool before = false;  // just before it, for kTime and kXid
+  bool before = false;  // just before it; not for kLatest and kImmediate
   Instant time;
   Lsn lsn;
   uint32_t xid = 0;
@@ -52,6 +52,7 @@ struct Catalog {
   std::unique_ptr<LogReader> log;
   std::map<Timeline, std::vector<TimelineAncestor>> histories;
   SegmentSize segment_size;
+  std::vector<std::string> damage;  // objects that do not verify and were left out, each as a sentence
 };
 // kNotFound: the repository has no snapshot of this datastore. Several incarnations (system identifiers): the
 // one of the newest snapshot, unless `incarnation` says which.
