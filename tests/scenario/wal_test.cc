@@ -1,6 +1,6 @@
-// Goal: the WAL parser sees in a real server's log what pg_waldump sees, over many segments and after crashes.
-// Method: a server with small segments works (and dies); then its segment files are parsed and compared, record by
-//         record, with pg_waldump's word on transactions and on the XLOG manager's records.
+// Goal: the WAL parser sees in a real server's log what pg_waldump sees, over many segments and after
+// crashes. Method: a server with small segments works (and dies); then its segment files are parsed and
+// compared, record by record, with pg_waldump's word on transactions and on the XLOG manager's records.
 #include <gtest/gtest.h>
 
 #include <map>
