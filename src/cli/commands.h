@@ -70,8 +70,4 @@ int run_status(App& app, const Invocation& invocation);
 int run_help(App& app, const Invocation& invocation);
 int run_version(App& app, const Invocation& invocation);
 
-// Parses `arguments` (without the program's name), reads the configuration where the command wants it, and
-// runs it. Returns the exit code.
-int run_line(App& app, const std::vector<std::string>& arguments);
-
 }  // namespace daruma

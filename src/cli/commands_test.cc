@@ -1,6 +1,6 @@
 // What a command line means, what help says, and what is answered to mistakes.
 
-#include "cli/commands.h"
+#include "cli/run_line.h"
 
 #include <gtest/gtest.h>
 

@@ -46,7 +46,8 @@ class DocumentStarts final : public YAML::EventHandler {
   YAML::Mark last;
 };
 
-// yaml-cpp's LoadAll does not end on some texts that are not YAML, and Load does not look behind the first document.
+// yaml-cpp's LoadAll does not end on some texts that are not YAML, and Load does not look behind the first
+// document.
 void read_text(settings::Reader& reader, const std::string& text, Config& config) {
   const YAML::Node first = YAML::Load(text);
   std::istringstream stream(text);

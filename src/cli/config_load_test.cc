@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "cli/config.h"
+#include "cli/run_line.h"
 #include "os/files.h"
 #include "os/sim_file_system.h"
 
@@ -55,6 +55,70 @@ TEST_F(LoadingConfig, ASecretFileIsReadWithoutItsLineEnd) {
             "secret file /work/none is empty; a secret is expected in it");
   EXPECT_EQ(read_secret(fs, {.environment = "DARUMA_NOT_SET"}).error().what,
             "environment variable DARUMA_NOT_SET is not set; a secret is expected in it");
+}
+
+// What a whole command line makes of it.
+class ConfigOfALine : public LoadingConfig {
+ protected:
+  Result<Config> config_of(const std::vector<std::string>& words) {
+    App app{.fs = fs,
+            .clock = clock,
+            .random = *random,
+            .processes = *processes,
+            .out = output,
+            .err = output,
+            .working_directory = "/work"};
+    const ParsedLine line = parse_line(words);
+    EXPECT_TRUE(line.invocation.ok());
+    return config_for(app, *line.invocation);
+  }
+  std::string wrong(const std::vector<std::string>& words) {
+    const Result<Config> config = config_of(words);
+    return config.ok() ? "nothing" : config.error().what;
+  }
+  ManualClock clock;
+  std::unique_ptr<Random> random = seeded_random(1);
+  std::unique_ptr<ProcessRunner> processes = real_processes(clock);
+  StringOutput output;
+};
+
+TEST_F(ConfigOfALine, RepositoryAndKeyNeedNoFileAndABrokenOneDoesNotStandInTheWay) {
+  write("/work/daruma.yaml", "broken");
+  const Result<Config> config = config_of({"points", "--repository", "file:///mnt/repo", "--key", "keys/k"});
+  ASSERT_TRUE(config.ok()) << config.error().what;
+  ASSERT_EQ(config->repository.copies.size(), 1u);
+  EXPECT_EQ(config->repository.copies[0].url, "file:///mnt/repo");
+  EXPECT_EQ(config->repository.key.file, "/work/keys/k");
+  EXPECT_EQ(config->state, "/work/.daruma");
+  EXPECT_TRUE(config->datastores.empty());
+}
+
+TEST_F(ConfigOfALine, ARepositoryTakesThePlaceOfTheCopiesOfTheFileThatIsNamed) {
+  write("/work/daruma.yaml",
+        std::string(kLeast) + "datastores: {db: {kind: postgres, connection: {}, capture: {}}}");
+  const Result<Config> config =
+      config_of({"backup", "-c", "daruma.yaml", "--repository", "file:///mnt/repo"});
+  ASSERT_TRUE(config.ok()) << config.error().what;
+  ASSERT_EQ(config->repository.copies.size(), 1u);
+  EXPECT_EQ(config->repository.copies[0].url, "file:///mnt/repo");
+  EXPECT_EQ(config->repository.key.file, "/work/k");
+  EXPECT_EQ(config->datastores.at(0).capture->acknowledge.copies,
+            std::vector<std::string>{config->repository.copies[0].name});
+}
+
+TEST_F(ConfigOfALine, AKeyTakesThePlaceOfTheFiles) {
+  write("/work/daruma.yaml",
+        "repository: {key: {passphrase_env: P}, copies: [{name: here, url: 'file:///r'}]}");
+  const Result<Config> config = config_of({"points", "--key", "/usb/k"});
+  ASSERT_TRUE(config.ok()) << config.error().what;
+  EXPECT_EQ(config->repository.key.file, "/usb/k");
+  EXPECT_EQ(config->repository.key.passphrase_environment, "");
+}
+
+TEST_F(ConfigOfALine, ARepositoryNeedsItsKeyAndAUrl) {
+  EXPECT_EQ(wrong({"points", "--repository", "file:///mnt/repo"}), "--repository without --key");
+  EXPECT_EQ(wrong({"points", "--repository", "/mnt/repo", "--key", "k"}),
+            "--repository: '/mnt/repo' is not the URL of a copy");
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "cli/commands.h"
+#include "cli/run_line.h"
 #include "os/environment.h"
 
 namespace {

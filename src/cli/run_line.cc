@@ -1,8 +1,7 @@
-// From the words of a command line to a command's exit code.
+#include "cli/run_line.h"
 
 #include <fmt/format.h>
 
-#include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/settings.h"
 
@@ -20,7 +19,8 @@ Status use_repository(Config& config, const std::string& url) {
   return {};
 }
 
-// With --repository no daruma.yaml is looked for, so that a broken one cannot stand in the way of a recovery.
+}  // namespace
+
 Result<Config> config_for(App& app, const Invocation& invocation) {
   const auto file = invocation.path("-c");
   const auto url = invocation.value("--repository");
@@ -36,8 +36,6 @@ Result<Config> config_for(App& app, const Invocation& invocation) {
   if (key) config.repository.key = {.file = (app.working_directory / *key).lexically_normal()};
   return config;
 }
-
-}  // namespace
 
 int run_line(App& app, const std::vector<std::string>& arguments) {
   if (arguments.empty()) {
