@@ -1,7 +1,7 @@
 // Fuzzes the reader of daruma.yaml.
 //
 // Input:  a text.
-// Checks: it is read, and then holds what its users rely on, or refused with a place; and both come to an end.
+// Checks: it is read, and then holds what its users rely on, or refused with a place; and it comes to an end.
 #include <string>
 
 #include "cli/config.h"
