@@ -24,6 +24,9 @@ constexpr std::array<OptionRow, 3> kDemoOptions{{
 }};
 constexpr std::array<std::string_view, 1> kDemoExamples{"daruma demo --keep --directory /tmp/story"};
 
+constexpr std::array<OptionRow, 1> kBackupOptions{{
+    {"--full", Form::kFlag, "", "store every page anew, whatever earlier snapshots hold"},
+}};
 constexpr std::array<ArgumentRow, 1> kBackupArguments{{
     {"DATASTORE", "which; all of daruma.yaml when none is named", false, true},
 }};
@@ -82,38 +85,46 @@ constexpr std::array<CommandRow, 11> kCommands{{
                 "outside its directory, and fails unless every acknowledged booking came back.",
      .options = kDemoOptions,
      .examples = kDemoExamples,
-     .config = ConfigUse::kNone},
+     .config = ConfigUse::kNone,
+     .run = &run_demo},
     {.name = "init",
      .group = Group::kSetUp,
      .summary = "create the repository named in daruma.yaml",
      .details = "Creates it in every copy, and makes the key file where it is missing. Keep a copy\n"
-                "of the key away from the repository: without it nobody can recover anything."},
+                "of the key away from the repository: without it nobody can recover anything.",
+     .run = &run_init},
     {.name = "serve",
      .group = Group::kEveryDay,
      .summary = "capture the log and take snapshots, until stopped",
      .details = "Receives the log of every datastore with `capture` as it is written, and takes\n"
                 "snapshots when they are due. SIGTERM or Ctrl-C ends it in good order; after a\n"
-                "crash it goes on where it was."},
+                "crash it goes on where it was.",
+     .run = &run_serve},
     {.name = "backup",
      .group = Group::kEveryDay,
      .summary = "take snapshots now",
      .details = "A snapshot counts only when the log that makes it consistent is stored too.",
      .arguments = kBackupArguments,
-     .examples = kBackupExamples},
+     .options = kBackupOptions,
+     .examples = kBackupExamples,
+     .run = &run_backup},
     {.name = "status",
      .group = Group::kEveryDay,
-     .summary = "show health, what would be lost right now, and the copies"},
+     .summary = "show health, what would be lost right now, and the copies",
+     .run = &run_status},
     {.name = "verify",
      .group = Group::kEveryDay,
      .summary = "check that all copies hold what they must",
      .details = "Without options: everything that is named is there and of the right size. It also\n"
                 "says what it cannot know, as whether the newest state was removed.",
-     .options = kVerifyOptions},
+     .options = kVerifyOptions,
+     .run = &run_verify},
     {.name = "points",
      .group = Group::kWhenItBurns,
      .summary = "show the moments that can be recovered",
      .details = "The snapshots, and the stretch of log after each: any moment in it is a point.",
-     .arguments = kPointsArguments},
+     .arguments = kPointsArguments,
+     .run = &run_points},
     {.name = "restore",
      .group = Group::kWhenItBurns,
      .summary = "bring a datastore back to any moment, in a new directory",
@@ -128,7 +139,8 @@ constexpr std::array<CommandRow, 11> kCommands{{
                 "PostgreSQL, started on the restored directory, recovers by itself.",
      .arguments = kRestoreArguments,
      .options = kRestoreOptions,
-     .examples = kRestoreExamples},
+     .examples = kRestoreExamples,
+     .run = &run_restore},
     {.name = "wal-get",
      .group = Group::kPlumbing,
      .summary = "hand PostgreSQL a piece of the log: its restore_command",
@@ -136,6 +148,7 @@ constexpr std::array<CommandRow, 11> kCommands{{
      .arguments = kWalGetArguments,
      .options = kWalGetOptions,
      .examples = kWalGetExamples,
+     .run = &run_wal_get,
      .exit_when_unusable = 200,
      .exits = "0 the file is there; 1 there is no such file, and PostgreSQL ends its recovery;\n"
               "200 anything else: PostgreSQL stops, and may be started again"},

@@ -58,6 +58,8 @@ std::string host_name() {
   return name;
 }
 
+bool is_root() { return ::geteuid() == 0; }
+
 int this_pid() { return ::getpid(); }
 
 std::optional<int> terminal_columns() {

@@ -29,6 +29,7 @@ bool process_exists(int pid);
 
 std::string host_name();
 int this_pid();
+bool is_root();
 // Columns of the terminal on stderr; nullopt when it is not one.
 std::optional<int> terminal_columns();
 

@@ -276,10 +276,15 @@ Status Capture::run(std::stop_token stop) {
       set_state(CaptureStatus::State::kStopped, ended.error().what);
       return ended;
     }
-    const auto kind = writer_failed_ ? CaptureEvent::Kind::kStalled : CaptureEvent::Kind::kDisconnected;
-    set_state(writer_failed_ ? CaptureStatus::State::kStalled : CaptureStatus::State::kConnecting,
-              ended.error().what);
-    options_.on_event({kind, status().timeline, status().flushed, {}, ended.error().what});
+    const auto state = writer_failed_ ? CaptureStatus::State::kStalled : CaptureStatus::State::kConnecting;
+    const CaptureStatus before = status();
+    set_state(state, ended.error().what);
+    if (before.state != state || before.problem.empty())
+      options_.on_event({writer_failed_ ? CaptureEvent::Kind::kStalled : CaptureEvent::Kind::kDisconnected,
+                         before.timeline,
+                         before.flushed,
+                         {},
+                         ended.error().what});
     if (status().flushed.value > flushed_before) backoff = options_.first_backoff;
     std::array<std::byte, 1> jitter;
     repository_.random().fill(jitter);

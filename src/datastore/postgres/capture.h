@@ -68,7 +68,7 @@ class Capture {
     std::optional<uint64_t> system_identifier;  // refuse every other; nullopt: take the server's
     Duration status_every = std::chrono::seconds(5);
     Duration first_backoff = std::chrono::milliseconds(100);
-    Duration longest_backoff = std::chrono::seconds(10);
+    Duration longest_backoff = std::chrono::seconds(2);
     bool seal_in_background = true;
     std::function<void(const CaptureEvent&)> on_event = [](const CaptureEvent&) {};
   };

@@ -1,0 +1,162 @@
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "base/size.h"
+#include "cli/commands.h"
+#include "cli/json.h"
+#include "cli/progress.h"
+#include "cli/session.h"
+#include "datastore/postgres/recovery_config.h"
+#include "datastore/postgres/restore.h"
+#include "os/environment.h"
+
+namespace daruma {
+namespace {
+
+using postgres::Catalog;
+using postgres::RecoveryPoint;
+using postgres::RestoreOptions;
+
+// PostgreSQL runs it through a shell in the data directory: every path is absolute and quoted.
+std::string restore_command(const App& app, const std::string& datastore) {
+  const auto quoted = [](const std::string& word) { return postgres::quote_shell(word); };
+  std::string command = quoted(this_program().string()) + " wal-get";
+  if (!app.config->file.empty()) command += " -c " + quoted(app.config->file.string());
+  command += " --repository " + quoted(app.config->repository.copies.front().url);
+  if (!app.config->repository.key.file.empty())
+    command += " --key " + quoted(app.config->repository.key.file.string());
+  return command + " --datastore " + quoted(datastore) + " %f \"%p\"";
+}
+
+Result<RestoreOptions> options_of(const App& app, const Invocation& invocation,
+                                  const std::string& datastore) {
+  RestoreOptions options;
+  const Path to = *invocation.path("--to");
+  options.target = (to.is_absolute() ? to : app.working_directory / to).lexically_normal();
+  if (!options.target.has_filename()) options.target = options.target.parent_path();
+  const std::string then = invocation.value("--then").value_or("promote");
+  options.then = then == "pause"      ? postgres::Then::kPause
+                 : then == "shutdown" ? postgres::Then::kShutdown
+                                      : postgres::Then::kPromote;
+  for (const auto& [oid_text, directory] : invocation.pairs("--tablespace")) {
+    uint32_t oid = 0;
+    const auto parsed = std::from_chars(oid_text.data(), oid_text.data() + oid_text.size(), oid);
+    if (parsed.ec != std::errc() || parsed.ptr != oid_text.data() + oid_text.size() || oid == 0)
+      return Error{Errc::kInvalid,
+                   fmt::format("--tablespace {}={}: '{}' is not an OID", oid_text, directory, oid_text)};
+    options.tablespaces[oid] =
+        Path(directory).is_absolute() ? Path(directory) : app.working_directory / directory;
+  }
+  options.restore_command = restore_command(app, datastore);
+  options.workers = worker_count();
+  return options;
+}
+
+std::string stop_text(const RecoveryPoint& point) {
+  if (point.immediate) return "as soon as it is consistent";
+  if (point.stop_before) return fmt::format("just before {}", to_string(*point.stop_before));
+  return fmt::format("{}, the end of the log held", to_string(point.end_of_log));
+}
+
+Json plan_json(const RecoveryPoint& point, const RestoreOptions& options, uint64_t bytes) {
+  Json notes = Json::array();
+  for (const std::string& note : point.notes) notes.push(note);
+  Json out = Json::object();
+  out.set("snapshot", point.snapshot->stored.commit.snapshot.hex())
+      .set("snapshot_ended_at", point.snapshot->meta.ended)
+      .set("timeline", point.timeline)
+      .set("stop_before", point.stop_before ? Json(to_string(*point.stop_before)) : Json())
+      .set("immediate", point.immediate)
+      .set("end_of_log", to_string(point.end_of_log))
+      .set("last_commit", point.last_commit ? Json(*point.last_commit) : Json())
+      .set("bytes", bytes)
+      .set("wal_bytes", point.wal_bytes)
+      .set("target", options.target.string())
+      .set("notes", std::move(notes));
+  return out;
+}
+
+std::string plan_text(const App& app, const Catalog& catalog, const postgres::Wish& wish,
+                      const RecoveryPoint& point, const RestoreOptions& options, uint64_t bytes) {
+  std::string out =
+      fmt::format("{} at {}\n", paint(app.out, Colour::kBold, "restore " + catalog.datastore), wish.text);
+  out += fmt::format("  from      snapshot {} of {} ({}), in {}\n",
+                     point.snapshot->stored.commit.snapshot.hex().substr(0, 8),
+                     to_rfc3339(point.snapshot->meta.ended), human_bytes(bytes),
+                     app.config->repository.copies.front().url);
+  out += fmt::format("  log       {} on timeline {}, none missing\n", human_bytes(point.wal_bytes),
+                     point.timeline);
+  out += fmt::format("  stops     {}\n", stop_text(point));
+  out += fmt::format("  last commit kept  {}\n",
+                     point.last_commit ? to_rfc3339(*point.last_commit) : "none after the snapshot");
+  out += fmt::format("  into      {}\n", options.target.string());
+  for (const postgres::TablespaceInfo& tablespace : point.snapshot->meta.tablespaces) {
+    const auto mapped = options.tablespaces.find(tablespace.oid);
+    out += fmt::format("  tablespace {}  (was {}) into {}\n", tablespace.oid, tablespace.location,
+                       mapped != options.tablespaces.end()
+                           ? mapped->second.string()
+                           : fmt::format("{}.tablespaces/{}", options.target.string(), tablespace.oid));
+  }
+  for (const std::string& note : point.notes) out += "  note: " + note + "\n";
+  return out;
+}
+
+void print_result(App& app, const RecoveryPoint& point, const RestoreOptions& options,
+                  const postgres::RestoreResult& result, uint64_t bytes) {
+  if (app.json) {
+    Json out = plan_json(point, options, bytes);
+    out.set("files", result.files)
+        .set("files_seconds", std::chrono::duration<double>(result.files_took).count())
+        .set("wal_seconds", std::chrono::duration<double>(result.wal_took).count());
+    app.out.write(out.pretty());
+    return;
+  }
+  const Duration took = result.files_took + result.wal_took;
+  app.out.write(fmt::format("{} is ready: {} files, {} and {} of log, every page verified, in {}\n",
+                            options.target.string(), result.files, human_bytes(result.bytes),
+                            human_bytes(result.wal_bytes), human_duration(took)));
+  for (const std::string& note : result.notes) app.out.write("  note: " + note + "\n");
+  app.out.write(fmt::format("next: start PostgreSQL on it as its owner, e.g.  pg_ctl -D {} start\n",
+                            options.target.string()));
+}
+
+Result<int> restore_datastore(App& app, const Invocation& invocation) {
+  const std::string& datastore = invocation.arguments.front();
+  DR_TRY(const postgres::Wish wish, postgres::parse_wish(invocation.value("--at").value_or("latest")));
+  DR_TRY(RestoreOptions options, options_of(app, invocation, datastore));
+  DR_TRY(const Session session, open_session(app));
+  DR_TRY(const Catalog catalog, postgres::load_catalog(*session.repository, datastore));
+  DR_TRY(const RecoveryPoint point,
+         resolve(catalog, wish, invocation.number("--timeline").value_or(0), app.clock.now()));
+  DR_TRY(const auto snapshot, SnapshotReader::open(*session.repository, point.snapshot->stored));
+  DR_TRY(const uint64_t bytes, postgres::restored_bytes(*snapshot));
+  if (!app.json) app.out.write(plan_text(app, catalog, wish, point, options, bytes));
+  DR_OK(check_target(app.fs, options, point.snapshot->meta, bytes + point.wal_bytes));
+  if (invocation.has("--plan")) {
+    if (app.json)
+      app.out.write(plan_json(point, options, bytes).pretty());
+    else
+      app.out.write("nothing was touched\n");
+    return static_cast<int>(kDone);
+  }
+  auto result = [&] {
+    Progress progress(app.err, app.clock, "restore " + datastore);
+    options.progress = [&](const postgres::RestoreProgress& at) {
+      progress.update(at.bytes_done, at.bytes_total);
+    };
+    return restore(app.fs, app.clock, *session.repository, catalog, point, options, app.stop);
+  }();
+  DR_OK(result);
+  print_result(app, point, options, *result, bytes);
+  return static_cast<int>(kDone);
+}
+
+}  // namespace
+
+int run_restore(App& app, const Invocation& invocation) {
+  const auto code = restore_datastore(app, invocation);
+  return code.ok() ? *code : report(app, code.error());
+}
+
+}  // namespace daruma

@@ -1,0 +1,162 @@
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+
+#include "base/size.h"
+#include "cli/commands.h"
+#include "cli/json.h"
+#include "cli/session.h"
+#include "datastore/postgres/points.h"
+
+namespace daruma {
+namespace {
+
+// What `serve` published, or that it does not run.
+struct Captured {
+  bool serving = false;
+  std::string state = "not running";
+  std::string problem;
+  uint32_t timeline = 0;
+  std::string flushed = "-";
+  std::string server_end = "-";
+  std::optional<Instant> caught_up;
+};
+
+struct DatastoreStatus {
+  std::string name;
+  bool captured = false;
+  Captured capture;
+  std::optional<Instant> newest_snapshot;
+  uint64_t snapshots = 0;
+  std::optional<Duration> rpo_objective;
+  std::optional<Duration> rpo_now;  // the loss if the server died now; nullopt: not known
+  bool green = false;
+};
+
+Result<Captured> read_capture(StateDirectory& state, const std::string& datastore) {
+  Captured out;
+  DR_TRY(out.serving, state.is_running(Activity::kCapture, datastore));
+  DR_TRY(const auto text, state.published("capture-" + datastore + ".json"));
+  if (!text) return out;
+  boost::system::error_code bad;
+  const boost::json::value parsed = boost::json::parse(*text, bad);
+  if (bad || !parsed.is_object())
+    return Error{Errc::kCorrupt, "the published status of the capture is damaged",
+                 "it is renewed every second by `daruma serve`"};
+  const auto word = [&](const char* key) -> std::string {
+    const auto* value = parsed.as_object().if_contains(key);
+    return value && value->is_string() ? std::string(value->as_string()) : std::string();
+  };
+  if (out.serving) {
+    out.state = word("state");
+    out.problem = word("problem");
+  }
+  if (const auto* timeline = parsed.as_object().if_contains("timeline"); timeline && timeline->is_int64())
+    out.timeline = static_cast<uint32_t>(timeline->as_int64());
+  out.flushed = word("flushed");
+  out.server_end = word("server_end");
+  const auto caught_up = parse_rfc3339(word("caught_up"));
+  if (caught_up.ok() && caught_up->micros > 0) out.caught_up = *caught_up;
+  return out;
+}
+
+Result<DatastoreStatus> status_of(App& app, StateDirectory& state, const Repository& repository,
+                                  const DatastoreConfig& config) {
+  DatastoreStatus out;
+  out.name = config.name;
+  out.captured = config.capture.has_value();
+  out.rpo_objective = config.objective.rpo;
+  DR_TRY(out.capture, read_capture(state, config.name));
+  DR_TRY(const auto commits, repository.commits([](const std::string&, const Error&) {}));
+  for (const auto& stored : commits) {
+    if (stored.commit.datastore != config.name) continue;
+    ++out.snapshots;
+    out.newest_snapshot = stored.commit.time;
+  }
+  const bool streaming = out.capture.serving && out.capture.state == "streaming";
+  if (streaming && out.capture.flushed == out.capture.server_end)
+    out.rpo_now = Duration{0};
+  else if (out.captured && out.capture.caught_up)
+    out.rpo_now = app.clock.now() - *out.capture.caught_up;
+  else if (!out.captured && out.newest_snapshot)
+    out.rpo_now = app.clock.now() - *out.newest_snapshot;
+  const bool protected_now = out.captured ? streaming : true;
+  const bool within =
+      !out.rpo_objective ||
+      (out.rpo_now && *out.rpo_now <= std::max<Duration>(*out.rpo_objective, std::chrono::seconds(1)));
+  out.green = out.snapshots > 0 && protected_now && within;
+  return out;
+}
+
+Json to_json(const DatastoreStatus& status) {
+  const auto seconds = [](const std::optional<Duration>& duration) {
+    return duration ? Json(std::chrono::duration<double>(*duration).count()) : Json();
+  };
+  Json out = Json::object();
+  out.set("datastore", status.name)
+      .set("green", status.green)
+      .set("capture", status.captured ? Json(status.capture.state) : Json())
+      .set("problem", status.capture.problem)
+      .set("timeline", status.capture.timeline)
+      .set("flushed", status.capture.flushed)
+      .set("server_end", status.capture.server_end)
+      .set("rpo_objective_seconds", seconds(status.rpo_objective))
+      .set("rpo_now_seconds", seconds(status.rpo_now))
+      .set("snapshots", status.snapshots)
+      .set("newest_snapshot_at", status.newest_snapshot ? Json(*status.newest_snapshot) : Json());
+  return out;
+}
+
+std::string age_text(const App& app, const std::optional<Instant>& time) {
+  return time ? human_duration(app.clock.now() - *time) + " ago" : "never";
+}
+
+void print(App& app, const DatastoreStatus& status) {
+  const std::string mark =
+      status.green ? paint(app.out, Colour::kGreen, "green") : paint(app.out, Colour::kRed, "RED  ");
+  app.out.write(fmt::format("{}  {}\n", mark, paint(app.out, Colour::kBold, status.name)));
+  if (status.captured) {
+    app.out.write(fmt::format("  capture    {}{}\n", status.capture.state,
+                              status.capture.problem.empty() ? "" : ": " + status.capture.problem));
+    app.out.write(fmt::format("  log        safe up to {} on timeline {}; the server is at {}\n",
+                              status.capture.flushed, status.capture.timeline, status.capture.server_end));
+    if (!status.capture.serving)
+      app.out.write("  next       start `daruma serve`; without it nothing new is protected\n");
+  }
+  app.out.write(fmt::format(
+      "  loss now   {}{}\n",
+      status.rpo_now
+          ? (*status.rpo_now == Duration{0} ? "none" : "at most " + human_duration(*status.rpo_now))
+          : "not known",
+      status.rpo_objective ? fmt::format(" (objective {})", human_duration(*status.rpo_objective)) : ""));
+  app.out.write(fmt::format("  snapshots  {}, the newest {}\n", status.snapshots,
+                            age_text(app, status.newest_snapshot)));
+}
+
+Result<bool> show(App& app) {
+  DR_TRY(const Session session, open_session(app));
+  DR_TRY(StateDirectory state, open_state(app));
+  DR_TRY(const auto datastores, chosen_datastores(app, {}));
+  bool green = true;
+  Json all = Json::array();
+  for (const DatastoreConfig* datastore : datastores) {
+    DR_TRY(const DatastoreStatus status, status_of(app, state, *session.repository, *datastore));
+    green &= status.green;
+    if (app.json)
+      all.push(to_json(status));
+    else
+      print(app, status);
+  }
+  if (app.json) app.out.write(all.pretty());
+  return green;
+}
+
+}  // namespace
+
+int run_status(App& app, const Invocation&) {
+  const auto green = show(app);
+  if (!green.ok()) return report(app, green.error());
+  return *green ? kDone : kFailed;
+}
+
+}  // namespace daruma

@@ -1,0 +1,26 @@
+#include <fmt/format.h>
+
+#include "cli/commands.h"
+#include "cli/session.h"
+#include "datastore/postgres/wal_get.h"
+
+namespace daruma {
+
+int run_wal_get(App& app, const Invocation& invocation) {
+  postgres::WalGetRequest request;
+  request.datastore = *invocation.value("--datastore");
+  request.file = invocation.arguments.at(0);
+  request.destination = invocation.arguments.at(1);
+  Session session;
+  const auto open = [&]() -> Result<std::unique_ptr<Repository>> {
+    DR_TRY(session, open_session(app));
+    return std::move(session.repository);
+  };
+  const auto explain = [&](const Error& error) {
+    app.err.write(fmt::format("daruma wal-get {}: {}\n", request.file, error.what));
+    if (!error.hint.empty()) app.err.write(fmt::format("  hint: {}\n", error.hint));
+  };
+  return static_cast<int>(postgres::wal_get(app.fs, app.clock, request, open, explain));
+}
+
+}  // namespace daruma

@@ -1,0 +1,45 @@
+// cli/session.h: what most commands need from a configuration: the key, the repository, the state directory.
+//
+// Threads: as its parts.
+#pragma once
+
+#include <memory>
+
+#include "cli/app.h"
+#include "repository/repository.h"
+#include "server/protection.h"
+#include "server/state.h"
+
+namespace daruma {
+
+struct Session {
+  std::unique_ptr<ObjectStore> store;
+  std::unique_ptr<Repository> repository;
+};
+
+// Opens the copy named in the configuration, without a repository in it being needed.
+// kInvalid: a kind of URL that this version does not know.
+Result<std::unique_ptr<ObjectStore>> open_store(App& app);
+
+// The directory of a file:// URL.
+Result<Path> directory_of(const std::string& url);
+
+// The key, from its file or by the passphrase. kNotFound: no such file. kInvalid: damaged.
+Result<KeyFile> read_key(App& app, ObjectStore& store);
+
+Result<Session> open_session(App& app);
+Result<StateDirectory> open_state(App& app);
+
+// The datastores meant by the words of a command; none means all. kInvalid: unknown, with the names there
+// are.
+Result<std::vector<const DatastoreConfig*>> chosen_datastores(const App& app,
+                                                              const std::vector<std::string>& names);
+
+// As libpq wants it, the password read from where the configuration says.
+Result<postgres::ConnectionSettings> connection_settings(App& app, const DatastoreConfig& datastore);
+Result<ProtectedDatastore> protected_datastore(App& app, const DatastoreConfig& datastore);
+
+// Threads for hashing and compression.
+unsigned worker_count();
+
+}  // namespace daruma
