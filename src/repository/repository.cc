@@ -61,6 +61,7 @@ Status Repository::create(const Copy& copy, const KeyFile& key, Clock& clock, Ra
   identity.put(static_cast<uint8_t>(RecordKind::kIdentity));
   identity.put(static_cast<uint64_t>(clock.now().micros));
   identity.put_string(kProgramVersion);
+  identity.put(static_cast<uint8_t>(!passphrase_object.empty()));
   ObjectSealer sealer(keys, random, ObjectType::kRepository, random.id<ObjectId>(), kIdentityName);
   sealer.append(identity.view());
   const auto there = copy.store->head(kIdentityName);
@@ -147,14 +148,17 @@ Result<std::shared_ptr<const ObjectOpener>> Repository::pack_opener(const PackId
 
 Result<Bytes> Repository::read_record(const Location& location) const {
   const std::string name = pack_name(location.pack);
-  const auto found = pack_opener(location.pack);
-  if (found.is(Errc::kNotFound)) return Error{Errc::kCorrupt, name + ": it is missing"};
-  DR_TRY(const auto opener, found);
   if (location.size > kRecordSizeMax)
     return Error{Errc::kCorrupt, name + ": a location's size is impossible"};
-  DR_TRY(const Bytes sealed, store().get_range(name, location.offset, kRecordPrefix + location.size));
-  auto record = opener->record(location.offset, sealed);
-  if (!record.ok()) return std::move(record).error().in(name);
+  const auto read = [&]() -> Result<Bytes> {
+    DR_TRY(const auto opener, pack_opener(location.pack));
+    DR_TRY(const Bytes sealed, store().get_range(name, location.offset, kRecordPrefix + location.size));
+    auto record = opener->record(location.offset, sealed);
+    if (!record.ok()) return std::move(record).error().in(name);
+    return record;
+  };
+  auto record = read();
+  if (record.is(Errc::kNotFound)) return Error{Errc::kCorrupt, name + ": it is missing"};
   return record;
 }
 

@@ -6,6 +6,8 @@
 #include <list>
 #include <map>
 
+#include "repository/map_reader.h"
+
 namespace daruma {
 namespace {
 
@@ -61,23 +63,9 @@ struct SnapshotReader::State {
   Guarded<std::optional<std::unordered_map<std::string, EntryPlace>>> paths;
   Guarded<std::optional<std::map<FrameId, Location>>> index;
 
-  // The body of a map record, verified against its id.
-  Result<Bytes> map_body(RecordKind kind, HashDomain domain, const MapId& id,
-                         const Location& location) const {
-    DR_TRY(const Bytes record, repository.read_record(location));
-    DR_TRY(Bytes body, decode_body(kind, record));
-    if (domain != HashDomain::kLeaf && repository.keys().hash(domain, body) != id.bytes)
-      return Error{Errc::kCorrupt, fmt::format("{}: the record at offset {} is another map",
-                                               pack_name(location.pack), location.offset)};
-    return body;
-  }
-
   Result<std::shared_ptr<const Table>> table(size_t number) {
     if (auto cached = tables.lock()->find(number)) return cached;
-    const TableRef& ref = manifest.tables[number];
-    DR_TRY(const Bytes body, map_body(RecordKind::kTable, HashDomain::kTable, ref.id, ref.location));
-    DR_TRY(Table entries, decode_table(body));
-    if (entries.size() != ref.entries) return Error{Errc::kCorrupt, "a file table lacks entries"};
+    DR_TRY(Table entries, read_table(repository, manifest.tables[number]));
     auto shared = std::make_shared<const Table>(std::move(entries));
     tables.lock()->insert(number, shared);
     return shared;
@@ -166,11 +154,7 @@ SnapshotReader::~SnapshotReader() = default;
 Result<std::unique_ptr<SnapshotReader>> SnapshotReader::open(const Repository& repository,
                                                              const Repository::StoredCommit& stored) {
   auto state = std::make_unique<State>(repository, stored.packs);
-  DR_TRY(const Bytes body, state->map_body(RecordKind::kManifest, HashDomain::kManifest,
-                                           stored.commit.manifest_id, stored.commit.manifest));
-  DR_TRY(state->manifest, decode_manifest(body));
-  if (state->manifest.id != stored.commit.snapshot)
-    return Error{Errc::kCorrupt, "the manifest is another snapshot's"};
+  DR_TRY(state->manifest, read_manifest(repository, stored.commit));
   return std::unique_ptr<SnapshotReader>(new SnapshotReader(std::move(state)));
 }
 
@@ -207,16 +191,7 @@ Result<FileEntry> SnapshotReader::find(const std::string& path) const {
 }
 
 Result<LeafMap> SnapshotReader::leaf(const FileEntry& entry, uint64_t leaf) const {
-  DR_CHECK(leaf < entry.leaf_count());
-  if (entry.has_inline_leaf) return entry.inline_leaf;
-  const LeafRef& ref = entry.leaves[leaf];
-  DR_TRY(const Bytes body, state_->map_body(RecordKind::kLeaf, HashDomain::kLeaf, ref.id, ref.location));
-  DR_TRY(LeafMap map, decode_leaf(body));
-  const uint64_t expected = std::min(kLeafPages, entry.pages() - leaf * kLeafPages);
-  if (map.pages.size() != expected || leaf_id(state_->repository.keys(), map) != ref.id)
-    return Error{Errc::kCorrupt,
-                 fmt::format("the map of '{}' from page {} is another map", entry.path, leaf * kLeafPages)};
-  return map;
+  return read_leaf(state_->repository, entry, leaf);
 }
 
 Status SnapshotReader::read_pages(const FileEntry& entry, const LeafMap& leaf, uint64_t first, uint64_t count,
