@@ -31,7 +31,7 @@ using Branch = uint32_t;  // PostgreSQL: timeline
 inline constexpr uint64_t kPieceMax = 16ull << 20;
 
 // Says what a piece holds, in the datastore's own words, when it is sealed: position and all its bytes.
-// Called by the thread that seals.
+// A writer calls it for one piece at a time, in their order, from the thread that seals.
 using Summarize = std::function<std::string(Branch branch, uint64_t position, BytesView bytes)>;
 
 // The one writer of a receiver's tail.

@@ -5,6 +5,7 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <functional>
 
 #include "os/clock.h"
@@ -30,7 +31,7 @@ class HookedStore final : public ObjectStore {
   std::function<Status(const std::string&name)> before_put, before_remove, before_get, before_tail_sync;
   std::function<void(const std::string& prefix)> after_list;
   std::function<void(Bytes& object)> after_get;
-  uint64_t bytes_read = 0;
+  std::atomic<uint64_t> bytes_read = 0;
 
   Status put(const std::string& name, BytesView bytes, std::optional<Instant> retain_until) override {
     if (before_put) DR_OK(before_put(name));

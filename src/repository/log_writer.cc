@@ -136,11 +136,8 @@ class Writer final : public LogWriter {
   Status begin(Branch branch, uint64_t position) {
     const std::string name = tail_name(options_.stream, {options_.receiver, branch, position, generation_++});
     DR_TRY(auto tail, TailWriter::create(repository_, name));
-    open_.emplace();
-    open_->branch = branch;
-    open_->position = position;
+    open_ = OpenPiece{branch, position, {}, 0, std::move(tail)};
     open_->bytes.reserve(options_.piece_bytes);
-    open_->tail = std::move(tail);
     return {};
   }
 
