@@ -49,7 +49,8 @@ class MemoryStore final : public ObjectStore {
   }
   Result<std::vector<ObjectInfo>> list(const std::string& prefix) override {
     std::vector<ObjectInfo> found;
-    for (const auto& [name, bytes] : *objects_.lock())
+    auto objects = objects_.lock();  // not in the loop's head: there the lock would be gone before its body
+    for (const auto& [name, bytes] : *objects)
       if (name.starts_with(prefix)) found.push_back({name, bytes.size()});
     return found;
   }
