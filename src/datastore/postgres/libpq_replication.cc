@@ -207,7 +207,8 @@ Result<bool> LibpqReplication::message_waiting() {
 
 Status LibpqReplication::report_flushed(Lsn flushed, Instant now, bool request_reply) {
   DR_CHECK(mode_ == Mode::kStreaming);
-  if (nothing_left_) return {};  // no COPY is open to report into
+  const bool over = nothing_left_ || (waiting_ && waiting_->kind == CopyMessage::Kind::kEnd);
+  if (over) return {};  // no COPY is open to report into; receive() tells why
   std::array<std::byte, 1 + 4 * 8 + 1> status{};
   status[0] = static_cast<std::byte>('r');
   put_be64(&status[1], flushed.value);  // written
