@@ -55,7 +55,7 @@ struct PointsTest : testing::Test {
   size_t snapshot_of(const RecoveryPoint& point) const {
     return static_cast<size_t>(point.snapshot - catalog.snapshots.data());
   }
-  const FakeLog& log() const { return dynamic_cast<const FakeLog&>(*catalog.log); }
+  FakeLog& log() { return dynamic_cast<FakeLog&>(*catalog.log); }
 };
 
 // A snapshot at 10:00, then transactions 701, 702, 703 at 10:01, 10:02, 10:03.
@@ -209,6 +209,7 @@ TEST_F(PointsTest, ASnapshotThatHoldsALaterCommitIsNotUsedWhateverItsClockSays) 
   server.snapshot(at(10, 0));
   server.commit(701, at(10, 30));
   const Lsn later = server.commit(702, at(11, 10));
+  server.next_segment();
   server.snapshot(at(10, 55));
   server.commit(703, at(11, 30));
   const RecoveryPoint between = point("2026-11-22T11:00:00Z");
@@ -346,6 +347,16 @@ TEST_F(AnUndo, ATimeAfterItIsOfTheNewTimeline) {
   EXPECT_EQ(show(after.stop_before), show(repaired));
 }
 
+TEST_F(PointsTest, ABirthKnownToTheSecondIsAtTheEndOfThatSecondOrAtTheFirstCommit) {
+  server.snapshot(at(10, 0));
+  const auto before = server.here();
+  server.commit(701, at(10, 30, 0, 100'000));
+  server.undo_to(before, at(10, 30, 0, 400'000));
+  server.commit(702, at(10, 30, 0, 700'000));
+  EXPECT_EQ(point("2026-11-22T10:30:00.2Z").timeline, 1u);
+  EXPECT_EQ(point("2026-11-22T10:30:00.7Z").timeline, 2u);
+}
+
 TEST_F(AnUndo, TheOldTimelineCanBeAskedFor) {
   EXPECT_EQ(show(point("latest", 1).last_commit), "2026-11-22T10:21:00Z");
   EXPECT_EQ(point("2026-11-22T10:45:00Z", 1).timeline, 1u);
@@ -383,6 +394,7 @@ TEST_F(PointsTest, ASnapshotAfterTheBranchIsNotUsedForTheNewTimeline) {
   server.snapshot(at(10, 21));
   server.undo_to(before, at(10, 30));
   server.commit(703, at(10, 31));
+  server.work(10'000);
   EXPECT_EQ(snapshot_of(point("latest")), 0u);
   EXPECT_EQ(snapshot_of(point("latest", 1)), 1u);
 }
@@ -447,17 +459,53 @@ TEST_F(AHole, ANewSnapshotLeadsOn) {
   EXPECT_EQ(error("2026-11-22T10:17:00Z").code, Errc::kNotFound) << "the hole may hide what came first";
 }
 
+TEST_F(PointsTest, BehindAHoleASnapshotIsNotUsedForATimeThatTheHoleMayHide) {
+  server.snapshot(at(10, 0));
+  server.commit(701, at(10, 10));
+  server.next_segment();
+  server.lose_segment_of(server.commit(702, at(10, 25)));
+  server.next_segment();
+  server.snapshot(at(10, 30));
+  server.commit(703, at(10, 40));
+  EXPECT_THAT(error("2026-11-22T10:20:00Z").what, HasSubstr("has a hole"));
+  EXPECT_EQ(snapshot_of(point("2026-11-22T10:30:00Z")), 1u);
+}
+
+TEST_F(PointsTest, ASnapshotIsNotUsedForATimeThatDamageMayHide) {
+  server.snapshot(at(10, 0));
+  server.commit(701, at(10, 10));
+  server.next_segment();
+  const Lsn hit = server.commit(702, at(10, 20));
+  server.next_segment();
+  server.snapshot(at(10, 30));
+  server.commit(703, at(10, 40));
+  hold();
+  log().spoil(1, hit + 20);
+  EXPECT_EQ(error("2026-11-22T10:15:00Z").code, Errc::kCorrupt);
+  EXPECT_EQ(snapshot_of(point("2026-11-22T10:35:00Z")), 1u);
+}
+
 TEST_F(PointsTest, DamageOnTheWayIsAnErrorWithItsPosition) {
   server.snapshot(at(10, 0));
   const Lsn hit = server.commit(701, at(10, 1));
   server.commit(702, at(10, 2));
   hold();
-  auto log = server.catalog().log;
-  dynamic_cast<FakeLog&>(*log).spoil(1, hit + 20);
-  catalog.log = std::move(log);
+  log().spoil(1, hit + 20);
   const Error damaged = error("2026-11-22T10:01:30Z");
   EXPECT_EQ(damaged.code, Errc::kCorrupt);
   EXPECT_THAT(damaged.what, HasSubstr(to_string(hit)));
+}
+
+TEST_F(PointsTest, DamageThatMayHideTheStopIsAnError) {
+  server.snapshot(at(10, 0));
+  server.next_segment();
+  const Lsn hit = server.commit(701, at(10, 30));
+  server.next_segment();
+  server.commit(702, at(10, 12));
+  server.commit(703, at(10, 40));
+  hold();
+  log().spoil(1, hit + 20);
+  EXPECT_EQ(error("2026-11-22T10:20:00Z").code, Errc::kCorrupt);
 }
 
 // Records that span pieces, and reading little.
@@ -483,6 +531,17 @@ TEST_F(PointsTest, ACommitRecordCutByAPieceBoundaryIsFound) {
   EXPECT_EQ(cut.value % (1 << 20), (1 << 20) - 16u);
   EXPECT_EQ(stop("before:xid:701"), show(cut));
   EXPECT_EQ(stop("before:2026-11-22T10:01:00Z"), show(cut));
+}
+
+TEST_F(PointsTest, APieceWhoseWriterHadNotSeenWhereItsFirstRecordBeganIsRead) {
+  server.snapshot(at(10, 0));
+  while (server.room_in_segment() > 8000) server.work(500);
+  server.fill_until(16);
+  const Lsn cut = server.commit(701, at(10, 1));
+  server.work(2 * kMoreThanASegment);
+  server.restart_daruma_before_every_piece();
+  EXPECT_EQ(stop("before:2026-11-22T10:01:00Z"), show(cut));
+  EXPECT_EQ(show(point("latest").last_commit), "2026-11-22T10:01:00Z");
 }
 
 TEST_F(PointsTest, PiecesThatCannotMatterAreNotRead) {

@@ -37,7 +37,7 @@ Result<std::vector<WalEvent>> find_all(const WalRoute& route, const WalSearch& s
 // What replay from `from` to `to` ends with. Reads backwards from the end.
 struct WalEnding {
   std::optional<Lsn> last_record;      // start of the last whole record that starts before `to`
-  std::optional<Instant> last_commit;  // time of the newest commit
+  std::optional<Instant> last_commit;  // the newest time in the last segment that has one
 };
 Result<WalEnding> read_ending(const WalRoute& route, Lsn from, Lsn to);
 

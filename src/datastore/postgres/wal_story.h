@@ -40,13 +40,14 @@ class FakeLog final : public LogReader {
   }
 
   // Holds `bytes` from `start` on, but for the segments in `missing`.
-  void hold(Timeline timeline, Lsn start, Bytes bytes, const std::set<uint64_t>& missing) {
-    WalSummarizer summarize({1 << 20});
+  void hold(Timeline timeline, Lsn start, Bytes bytes, const std::set<uint64_t>& missing, bool restarts) {
+    std::optional<WalSummarizer> summarize(SegmentSize{1 << 20});
     const uint64_t end = start.value + bytes.size();
     for (uint64_t from = start.value; from < end;) {
       const uint64_t to = std::min(from + (1 << 20), end);
+      if (restarts) summarize.emplace(SegmentSize{1 << 20});
       const std::string told =
-          summarize(timeline, from, BytesView(bytes).subspan(from - start.value, to - from));
+          (*summarize)(timeline, from, BytesView(bytes).subspan(from - start.value, to - from));
       if (!missing.contains(from >> 20)) add_piece(timeline, from, to, to < end, told);
       from = to;
     }
@@ -153,6 +154,9 @@ class WalStory {
   // What the repository lost.
   void lose_segment_of(Lsn lsn) { logs_[timeline_].missing.insert(lsn.value >> 20); }
 
+  // So that its summaries know nothing of the piece before.
+  void restart_daruma_before_every_piece() { restarts_ = true; }
+
   Catalog catalog() {
     keep();
     Catalog catalog;
@@ -164,7 +168,7 @@ class WalStory {
     for (const auto& [timeline, kept] : logs_) {
       const uint64_t skipped = kept.start - (1 << 20);
       const Bytes& all = kept.wal->bytes();
-      log->hold(timeline, {kept.start}, to_bytes(BytesView(all).subspan(skipped)), kept.missing);
+      log->hold(timeline, {kept.start}, to_bytes(BytesView(all).subspan(skipped)), kept.missing, restarts_);
     }
     catalog.log = std::move(log);
     return catalog;
@@ -190,6 +194,7 @@ class WalStory {
   }
 
   WalTestBuilder wal_;
+  bool restarts_ = false;
   Timeline timeline_ = 1;
   std::map<Timeline, Kept> logs_;
   std::map<Timeline, std::vector<TimelineAncestor>> histories_;
