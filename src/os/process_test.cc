@@ -24,6 +24,12 @@ class ProcessTest : public testing::Test {
     return exit.ok() ? *exit : ProcessExit{};
   }
 
+  // A zombie is as good as gone.
+  bool is_running(int pid) {
+    const auto status = read_file(*fs_, "/proc/" + std::to_string(pid) + "/stat", 4096);
+    return status.ok() && as_text(*status).find(") Z ") == std::string_view::npos;
+  }
+
   std::unique_ptr<Clock> clock_ = real_clock();
   std::unique_ptr<ProcessRunner> processes_ = real_processes(*clock_);
   std::unique_ptr<FileSystem> fs_ = real_file_system();
@@ -120,23 +126,20 @@ TEST_F(ProcessTest, RunKillsAtTheDeadline) {
 }
 
 TEST_F(ProcessTest, DestructionKillsTheChildAndItsChildren) {
-  const Path pid_file = scratch_.path() / "grandchild";
+  const std::string pid_file = (scratch_.path() / "grandchild").native();
   int child_pid = 0;
   {
-    auto child =
-        processes_->start(shell("tail -f /dev/null & echo $! > '" + pid_file.native() + ".new'; mv '" +
-                                pid_file.native() + ".new' '" + pid_file.native() + "'; wait"));
+    auto child = processes_->start(shell("tail -f /dev/null > /dev/null 2>&1 & echo $! > '" + pid_file +
+                                         ".new'; mv '" + pid_file + ".new' '" + pid_file + "'; wait"));
     ASSERT_TRUE(child.ok());
     child_pid = (*child)->pid();
     while (!*exists(*fs_, pid_file)) clock_->pause(1ms);
   }
   EXPECT_FALSE(process_exists(child_pid));
   const int grandchild = std::stoi(std::string(as_text(*read_file(*fs_, pid_file, 20))));
-  while (process_exists(grandchild)) {  // init may need a moment to reap it; a zombie is as good as gone
-    const auto status = read_file(*fs_, "/proc/" + std::to_string(grandchild) + "/stat", 4096);
-    if (status.ok() && as_text(*status).find(") Z ") != std::string_view::npos) break;
-    clock_->pause(1ms);
-  }
+  const Deadline deadline = clock_->after(10s);  // whoever inherits it may need a moment to reap it
+  while (is_running(grandchild) && !deadline.passed(clock_->mono())) clock_->pause(1ms);
+  EXPECT_FALSE(is_running(grandchild));
 }
 
 TEST_F(ProcessTest, AGrandchildThatHoldsTheOutputOpenDelaysNobody) {
