@@ -148,6 +148,16 @@ TEST(SimDisk, ARenameHappenedOrNot) {
       ElementsAre("error new", "new old"));
 }
 
+TEST(SimDisk, AFileRenamedTwiceKeepsOneName) {
+  const auto story = [](SimFileSystem& disk) {
+    make_durable(disk, "/a", "");
+    ASSERT_TRUE(disk.rename("/a", "/b").ok());
+    ASSERT_TRUE(disk.rename("/b", "/c").ok());
+  };
+  EXPECT_THAT(outcomes(story, [](SimFileSystem& disk) { return names_in(disk); }),
+              ElementsAre("a", "b", "c"));
+}
+
 TEST(SimDisk, ARenameToAnotherDirectoryNeedsBothSynced) {
   const auto story = [](SimFileSystem& disk) {
     make_durable(disk, "/f", "x");
@@ -190,6 +200,14 @@ TEST(SimDisk, ASecondPowerCutTakesNothingMore) {
   disk.power_cut();
   EXPECT_EQ(text_of(disk, "/f"), text);
   EXPECT_EQ(names_in(disk), names);
+}
+
+TEST(SimDisk, HoweverManyFilesWereWrittenNoneIsForgotten) {
+  SimFileSystem disk;
+  for (int i = 0; i < 500; ++i) make_durable(disk, "/" + std::to_string(i), "old");
+  for (int i = 0; i < 500; ++i) write(**disk.open_write("/" + std::to_string(i)), 0, "new");
+  disk.power_cut();
+  for (int i = 0; i < 500; ++i) EXPECT_EQ(text_of(disk, "/" + std::to_string(i)), "old");
 }
 
 TEST(SimDisk, OnlyCallsThatChangeOrSyncAreCounted) {
