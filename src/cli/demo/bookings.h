@@ -1,7 +1,7 @@
 // cli/demo/bookings.h: a hotel-booking database, a load of bookings against it, and a witness outside it.
 //
-// The witness is a file. A booking counts as acknowledged only when COMMIT has returned *and* its line is in that file: then
-// somebody outside the database can hold the database to it.
+// The witness is a file. A booking counts as acknowledged only when COMMIT has returned *and* its line is in
+// that file: then somebody outside the database can hold the database to it.
 // Threads: Load has threads of its own; everything else one at a time.
 #pragma once
 

@@ -1,4 +1,5 @@
-// cli/demo/local_postgres.h: a PostgreSQL of the demo's own, in the scratch directory, reached through a socket there.
+// cli/demo/local_postgres.h: a PostgreSQL of the demo's own, in the scratch directory, reached through a
+// socket there.
 //
 // Threads: one at a time. Owns: the server process, which ends with it.
 #pragma once

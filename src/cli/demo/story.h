@@ -1,6 +1,7 @@
 // cli/demo/story.h: the story of the demo: an ordinary day, a disaster, a recovery, a wrong DELETE undone.
 //
-// Source:  requirements A4 (Level 2: the database is gone), L23 (any moment), A9 (objectives beside what was measured).
+// Source:  requirements A4 (Level 2: the database is gone), L23 (any moment), A9 (objectives beside what
+//          was measured).
 // Threads: one.
 #pragma once
 

@@ -1,5 +1,5 @@
-// Random lives of a server, with undos, promotions, snapshots and commits whose times do not rise, against a model that
-// simply remembers every record: each time asked for must stop exactly where the model says.
+// Random lives of a server, with undos, promotions, snapshots and commits whose times do not rise, against a
+// model that simply remembers every record: each time asked for must stop exactly where the model says.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -119,7 +119,8 @@ class RandomLife {
     if (point->last_commit && last) check_last_commit(*point->last_commit, *last);
     EXPECT_EQ(point->last_commit.has_value(), last.has_value());
   }
-  // The newest commit is looked for in the last segment that has one; an earlier segment may hold a slightly later time.
+  // The newest commit is looked for in the last segment that has one; an earlier segment may hold a slightly
+  // later time.
   static void check_last_commit(Instant got, Instant newest) {
     EXPECT_LE(got, newest);
     EXPECT_LE(newest - got, 4s);

@@ -1,8 +1,8 @@
-// datastore/postgres/wal_story.h: for tests, a server's life told in verbs (commit, promote, go back), and the
-// log and snapshots that a repository would hold of it.
+// datastore/postgres/wal_story.h: for tests, a server's life told in verbs (commit, promote, go back), and
+// the log and snapshots that a repository would hold of it.
 //
-// Method:  WAL of 1 MiB segments by WalTestBuilder; every segment a piece, sealed with its summary when another
-//          follows.
+// Method:  WAL of 1 MiB segments by WalTestBuilder; every segment a piece, sealed with its summary when
+//          another follows.
 // Threads: one at a time.
 #pragma once
 
