@@ -11,6 +11,8 @@
 namespace daruma {
 namespace {
 
+constexpr Duration kPublishedWithin = std::chrono::seconds(10);  // `serve` does so every second
+
 // What `serve` published, or that it does not run.
 struct Captured {
   bool serving = false;
@@ -33,7 +35,7 @@ struct DatastoreStatus {
   bool green = false;
 };
 
-Result<Captured> read_capture(StateDirectory& state, const std::string& datastore) {
+Result<Captured> read_capture(const App& app, StateDirectory& state, const std::string& datastore) {
   Captured out;
   DR_TRY(out.serving, state.is_running(Activity::kCapture, datastore));
   DR_TRY(const auto text, state.published("capture-" + datastore + ".json"));
@@ -50,6 +52,11 @@ Result<Captured> read_capture(StateDirectory& state, const std::string& datastor
   if (out.serving) {
     out.state = word("state");
     out.problem = word("problem");
+    const auto at = parse_rfc3339(word("at"));
+    if (!at.ok() || app.clock.now() - *at > kPublishedWithin) {
+      out.state = "silent";
+      out.problem = fmt::format("`daruma serve` runs, and last wrote its state at {}", word("at"));
+    }
   }
   if (const auto* timeline = parsed.as_object().if_contains("timeline"); timeline && timeline->is_int64())
     out.timeline = static_cast<uint32_t>(timeline->as_int64());
@@ -66,7 +73,7 @@ Result<DatastoreStatus> status_of(App& app, StateDirectory& state, const Reposit
   out.name = config.name;
   out.captured = config.capture.has_value();
   out.rpo_objective = config.objective.rpo;
-  DR_TRY(out.capture, read_capture(state, config.name));
+  DR_TRY(out.capture, read_capture(app, state, config.name));
   DR_TRY(const auto commits, repository.commits([](const std::string&, const Error&) {}));
   for (const auto& stored : commits) {
     if (stored.commit.datastore != config.name) continue;

@@ -85,6 +85,9 @@ class Guard {
     if (datastore_.slot) {
       DR_TRY(lock_, state_.lock(Activity::kCapture, datastore_.name));
       DR_OK(make_capture());
+      // Or what an earlier process published would pass for ours until the first tick.
+      const Status published = state_.publish(published_name(), to_json(capture_->status(), clock_.now()));
+      if (!published.ok()) say_({true, datastore_.name, published.error().what});
       capturing_ = std::jthread([this, stop] { capture(stop); });
       publishing_ = std::jthread([this, stop] { publish(stop); });
     }
@@ -121,13 +124,14 @@ class Guard {
     }
   }
 
+  std::string published_name() const { return "capture-" + datastore_.name + ".json"; }
+
   void publish(std::stop_token stop) {
     for (int tick = 0;; ++tick) {
       const bool goes_on = clock_.pause(kTick, stop);
       const postgres::CaptureStatus status = capture_->status();
       // Published for people: when it cannot be written, they see that it is old.
-      if (!state_.publish("capture-" + datastore_.name + ".json", to_json(status, clock_.now())).ok())
-        continue;
+      if (!state_.publish(published_name(), to_json(status, clock_.now())).ok()) continue;
       if ((tick % kTicksPerMemory == 0 || !goes_on) && !status.flushed.is_none()) {
         const LogStream stream{datastore_.name, status.system_identifier};
         const Status remembered = state_.remember_log(stream.path(), status.timeline, status.flushed.value);

@@ -10,7 +10,9 @@ namespace {
 
 constexpr const char* kHeads = "heads.json";
 constexpr Duration kHeadsLockWithin = std::chrono::seconds(5);
-constexpr Duration kHeadsLockRetry = std::chrono::milliseconds(10);
+// is_running() holds a lock for an instant: whoever wants it meanwhile tries again.
+constexpr Duration kActivityLockWithin = std::chrono::milliseconds(500);
+constexpr Duration kLockRetry = std::chrono::milliseconds(10);
 
 // Reads the id, or makes one. Two processes that make one at the same time agree on the first.
 Result<WriterId> read_or_make_writer(FileSystem& fs, Random& random, const Path& path) {
@@ -30,6 +32,18 @@ Result<WriterId> read_or_make_writer(FileSystem& fs, Random& random, const Path&
   return WriterId::parse(line.substr(0, line.find('\n')));
 }
 
+// kRefused: somebody held it all the time.
+Result<std::unique_ptr<FileLock>> lock_within(FileSystem& fs, Clock& clock, const Path& path,
+                                              Duration within) {
+  const Deadline deadline = clock.after(within);
+  auto lock = fs.lock(path);
+  while (lock.is(Errc::kRefused) && !deadline.passed(clock.mono())) {
+    clock.pause(kLockRetry);
+    lock = fs.lock(path);
+  }
+  return lock;
+}
+
 }  // namespace
 
 Result<StateDirectory> StateDirectory::open(FileSystem& fs, Clock& clock, Random& random, const Path& path) {
@@ -47,7 +61,7 @@ Path StateDirectory::lock_path(Activity activity, const std::string& datastore) 
 }
 
 Result<std::unique_ptr<FileLock>> StateDirectory::lock(Activity activity, const std::string& datastore) {
-  auto lock = fs_->lock(lock_path(activity, datastore));
+  auto lock = lock_within(*fs_, *clock_, lock_path(activity, datastore), kActivityLockWithin);
   if (!lock.is(Errc::kRefused)) return lock;
   if (activity == Activity::kCapture)
     return Error{Errc::kRefused, fmt::format("another `daruma serve` captures '{}' already", datastore),
@@ -74,13 +88,7 @@ Result<Heads> StateDirectory::heads() {
 
 template <class Change>
 Status StateDirectory::change_heads(Change change) {
-  const Deadline deadline = clock_->after(kHeadsLockWithin);
-  auto lock = fs_->lock(path_ / "locks" / "heads");
-  while (lock.is(Errc::kRefused) && !deadline.passed(clock_->mono())) {
-    clock_->pause(kHeadsLockRetry);
-    lock = fs_->lock(path_ / "locks" / "heads");
-  }
-  DR_OK(lock);
+  DR_TRY(const auto lock, lock_within(*fs_, *clock_, path_ / "locks" / "heads", kHeadsLockWithin));
   DR_TRY(Heads heads, this->heads());
   change(heads);
   return replace_file(*fs_, path_ / kHeads, as_bytes(print_heads(heads)));
