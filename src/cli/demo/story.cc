@@ -122,12 +122,16 @@ Status Story::wait_for_protection() {
   }));
   DR_OK(server_->run("ALTER SYSTEM SET synchronous_standby_names = 'daruma'", "postgres"));
   DR_OK(server_->run("SELECT pg_reload_conf()", "postgres"));
-  return wait_until(app_, "synchronous capture", kProtectionWithin, [this]() -> Result<bool> {
+  DR_OK(wait_until(app_, "synchronous capture", kProtectionWithin, [this]() -> Result<bool> {
     const auto state = server_->value(
         "SELECT coalesce(max(sync_state), '') FROM pg_stat_replication WHERE application_name = 'daruma'",
         "postgres");
     return state.ok() && *state == "sync";
-  });
+  }));
+  // Commits wait only once the checkpointer has read the new setting, as it does before each checkpoint; the
+  // first of two may have begun without it.
+  DR_OK(server_->run("CHECKPOINT", "postgres"));
+  return server_->run("CHECKPOINT", "postgres");
 }
 
 Status Story::ordinary_day() {
