@@ -178,6 +178,19 @@ void PostgresServer::promote() {
   if (value("SELECT pg_promote(true, 60)") != "t") fail({Errc::kFailed, "the server was not promoted"});
 }
 
+void PostgresServer::set_data_aside(const std::string& name) {
+  DR_CHECK(!process_);
+  must(scratch_.fs().rename(data_, directory() / name));
+}
+
+void PostgresServer::wait_for_writes() {
+  const Deadline deadline = clock_->after(kPatience);
+  while (value("SELECT pg_is_in_recovery()") != "f") {
+    if (deadline.passed(clock_->mono())) fail({Errc::kFailed, "the recovery did not end"});
+    clock_->pause(kBetweenTries);
+  }
+}
+
 Result<std::vector<postgres::SqlRow>> PostgresServer::try_sql(const std::string& statement,
                                                               const std::string& dbname) {
   postgres::ConnectionSettings to = settings();

@@ -62,6 +62,13 @@ class PostgresServer {
   // server.
   ProcessExit tool(const std::string& program, const std::vector<std::string>& arguments);
 
+  // What makes another program run as the server's user, and end when we do: the beginning of its argv.
+  std::vector<std::string> as_server_user() const;
+
+  // Gives the server's data directory, which must not be in use, another name beside it.
+  void set_data_aside(const std::string& name);
+  // Returns when a server that recovers has ended its recovery and takes writes.
+  void wait_for_writes();
   // A new file in the data directory, or over an old one.
   void write_file(const std::string& relative_path, const std::string& text);
   // A new directory beside the data, of the server's user: for a tablespace, a restore, a copy.
@@ -72,7 +79,6 @@ class PostgresServer {
 
  private:
   void prepare();
-  std::vector<std::string> as_server_user() const;
   void must_run(const std::string& program, const std::vector<std::string>& arguments);
   void give_to_server_user(const Path& path) const;
   [[noreturn]] void fail(const Error& error);
