@@ -1,9 +1,9 @@
 // Fuzzes the tar reader.
 //
-// Input:  a byte for the size of the pieces fed, whose top bit asks for right checksums in everything that looks
-//         like a header, so that the fuzzer reaches what lies behind them; then an archive.
-// Checks: whatever the pieces, the same members; no name leaves the archive; a file that ended had all its bytes;
-//         errors are kCorrupt.
+// Input:  a byte for the size of the pieces fed, whose top bit asks for right checksums in everything that
+//         looks like a header, so that the fuzzer reaches what lies behind them; then an archive.
+// Checks: whatever the pieces, the same members; no name leaves the archive; a file that ended had all its
+//         bytes; errors are kCorrupt.
 #include <string>
 
 #include "datastore/postgres/tar_reader.h"
