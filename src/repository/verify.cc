@@ -107,9 +107,10 @@ void check_heads(VerifyRun& run, const std::vector<Repository::StoredCommit>& co
     const auto writer = WriterId::parse(hex);
     if (!writer.ok()) continue;
     const std::string name = commit_name(*writer, head.number);
-    const auto found = std::ranges::find_if(commits, [&](const Repository::StoredCommit& stored) {
-      return stored.commit.writer == *writer && stored.commit.number == head.number;
-    });
+    const auto found =
+        std::ranges::find_if(commits, [&, number = head.number](const Repository::StoredCommit& stored) {
+          return stored.commit.writer == *writer && stored.commit.number == number;
+        });
     const std::string affects = "the newest snapshots of writer " + hex;
     if (found == commits.end() && !run.objects.contains(name))
       run.lost(name, "it was acknowledged and is gone: somebody went back to an older state", affects);
