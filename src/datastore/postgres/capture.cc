@@ -32,7 +32,10 @@ struct Capture::Session {
   std::unique_ptr<ReplicationConnection> connection;
   ServerIdentity server;
   SegmentSize segment_size;
+  Timeline timeline = 0;
   Lsn appended;
+  Lsn synced;
+  bool holds_any = false;  // of this timeline: before its first byte there is no position to report
   MonoInstant last_report;
 
   LogWriter& writer() { return *capture.writer_; }
@@ -68,6 +71,8 @@ struct Capture::Session {
   // Where to go on, from what the repository holds.
   Result<StreamRequest> find_place(const SlotInfo& slot) {
     if (const auto end = writer().end()) {
+      holds_any = true;
+      timeline = end->branch;
       if (end->branch > server.timeline)
         return Error{Errc::kRefused,
                      fmt::format("the server is on timeline {}, and the log has gone on to timeline {}: an "
@@ -81,6 +86,10 @@ struct Capture::Session {
     const LogRange* newest = nullptr;
     for (const LogRange& range : log->ranges())
       if (range.branch <= server.timeline) newest = &range;
+    if (newest) {
+      holds_any = true;
+      timeline = newest->branch;
+    }
     if (newest && newest->branch == server.timeline)
       return StreamRequest{options().slot, newest->branch, segment_size.floor({newest->to})};
     if (newest) return StreamRequest{options().slot, newest->branch, {newest->to}};
@@ -88,14 +97,15 @@ struct Capture::Session {
     return StreamRequest{options().slot, server.timeline, segment_size.floor(start)};
   }
 
-  // Stores the history of the server's timeline; where it leaves `timeline`, if that is an ancestor.
-  Result<std::optional<TimelineAncestor>> store_history(Timeline timeline) {
+  // Stores the history of the server's timeline; where it leaves the timeline asked for, if that is an
+  // ancestor.
+  Result<std::optional<TimelineAncestor>> store_history(Timeline ancestor_of_server) {
     if (server.timeline == 1) return std::optional<TimelineAncestor>{};
     DR_TRY(const std::string text, connection->timeline_history(server.timeline));
     DR_OK(writer().put_history(server.timeline, as_bytes(text)));
     DR_TRY(const auto ancestors, parse_history(text));
     for (const TimelineAncestor& ancestor : ancestors)
-      if (ancestor.timeline == timeline) return std::optional(ancestor);
+      if (ancestor.timeline == ancestor_of_server) return std::optional(ancestor);
     return std::optional<TimelineAncestor>{};
   }
 
@@ -125,9 +135,10 @@ struct Capture::Session {
     const Status dropped = connection->drop_slot(options().slot);
     if (!dropped.ok() && !dropped.is(Errc::kNotFound)) return dropped;
     DR_TRY(const SlotInfo slot, ensure_slot());
-    const Lsn from = place.start;
+    const Lsn from = std::max(place.start, appended);
     place = {options().slot, server.timeline,
              segment_size.floor(slot.restart.is_none() ? server.flushed : slot.restart)};
+    holds_any = false;
     options().on_event({CaptureEvent::Kind::kGap, place.timeline, from, place.start,
                         "the server has removed WAL that was not yet captured; a new snapshot is needed"});
     return {};
@@ -140,9 +151,9 @@ struct Capture::Session {
       started = connection->start_streaming(place);
     }
     DR_OK(started);
-    appended = place.start;
-    auto status = capture.status_.lock();
-    status->timeline = place.timeline;
+    if (place.timeline != timeline) holds_any = false;
+    timeline = place.timeline;
+    appended = synced = place.start;
     return {};
   }
 
@@ -158,7 +169,7 @@ struct Capture::Session {
       DR_TRY(const StreamMessage message,
              connection->receive(Deadline{last_report + options().status_every}));
       if (const auto* wal = std::get_if<WalData>(&message)) {
-        DR_OK(take(place.timeline, *wal));
+        DR_OK(take(*wal));
       } else if (const auto* keepalive = std::get_if<Keepalive>(&message)) {
         capture.status_.lock()->server_end = keepalive->server_end;
         if (keepalive->reply_requested) DR_OK(make_safe());
@@ -177,15 +188,16 @@ struct Capture::Session {
     return make_safe();
   }
 
-  Status take(Timeline timeline, const WalData& wal) {
+  Status take(const WalData& wal) {
     if (wal.start != appended)
       return Error{Errc::kUnavailable, fmt::format("the server sent WAL from {} where {} was due",
                                                    to_string(wal.start), to_string(appended))};
     DR_OK(keep(writer().append(timeline, wal.start.value, wal.bytes)));
     appended = appended + wal.bytes.size();
+    holds_any = true;
     capture.status_.lock()->server_end = wal.server_end;
     DR_TRY(const bool more, connection->message_waiting());
-    if (more && appended - capture.status().flushed < kUnsyncedMax) return {};
+    if (more && appended - synced < kUnsyncedMax) return {};
     return make_safe();
   }
 
@@ -197,16 +209,20 @@ struct Capture::Session {
 
   Status make_safe_locally() {
     DR_OK(keep(writer().sync()));
+    synced = appended;
+    if (!holds_any) return {};
+    const Instant now = capture.clock_.now();
     auto status = capture.status_.lock();
+    status->timeline = timeline;
     status->flushed = appended;
-    if (appended >= status->server_end) status->caught_up = capture.clock_.now();
+    if (appended >= status->server_end) status->caught_up = now;
     return {};
   }
 
   // Durable first, reported second: the order that everything rests on.
   Status make_safe() {
     DR_OK(make_safe_locally());
-    DR_OK(connection->report_flushed(appended, capture.clock_.now(), false));
+    DR_OK(connection->report_flushed(holds_any ? appended : Lsn{}, capture.clock_.now(), false));
     last_report = capture.clock_.mono();
     return {};
   }
@@ -219,8 +235,9 @@ Capture::~Capture() = default;
 CaptureStatus Capture::status() const { return *status_.lock(); }
 
 void Capture::set_state(CaptureStatus::State state, const std::string& problem) {
+  const Instant now = clock_.now();
   auto status = status_.lock();
-  if (status->state != state) status->since = clock_.now();
+  if (status->state != state) status->since = now;
   status->state = state;
   status->problem = problem;
 }
