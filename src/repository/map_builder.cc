@@ -10,11 +10,11 @@ constexpr size_t kIndexFrames = 64 * 1024;
 
 }  // namespace
 
-MapBuilder::MapBuilder(Repository& repository)
+MapBuilder::MapBuilder(Repository& repository, uint64_t pack_bytes)
     : repository_(repository),
       uploader_(repository),
-      frames_(repository, uploader_),
-      maps_(repository, uploader_) {}
+      frames_(repository, uploader_, pack_bytes),
+      maps_(repository, uploader_, pack_bytes) {}
 
 void MapBuilder::fail(const Error& error) {
   auto first = error_.lock();

@@ -39,7 +39,7 @@ using MapInput = std::variant<FileEntry, PendingLeaf, EndEntry, std::future<Enco
 
 class MapBuilder {
  public:
-  explicit MapBuilder(Repository& repository);
+  MapBuilder(Repository& repository, uint64_t pack_bytes);
 
   // Entries begin with FileEntry, then their leaves, then EndEntry; frames come in between. After a failure
   // input is taken and dropped.

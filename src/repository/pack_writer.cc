@@ -37,8 +37,8 @@ Status Uploader::drain() {
   return {};
 }
 
-PackWriter::PackWriter(Repository& repository, Uploader& uploader)
-    : repository_(repository), uploader_(uploader) {}
+PackWriter::PackWriter(Repository& repository, Uploader& uploader, uint64_t pack_bytes)
+    : repository_(repository), uploader_(uploader), pack_bytes_(pack_bytes) {}
 
 Location PackWriter::append(BytesView record) {
   if (!sealer_) {

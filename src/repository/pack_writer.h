@@ -48,13 +48,12 @@ class Uploader {
 
 class PackWriter {
  public:
-  static constexpr uint64_t kTargetBytes = 16 * kMiB;
-
-  PackWriter(Repository& repository, Uploader& uploader);
+  // A pack is full when it has `pack_bytes`.
+  PackWriter(Repository& repository, Uploader& uploader, uint64_t pack_bytes);
 
   // The record's place; it is readable once the pack is flushed and the uploader drained.
   Location append(BytesView record);
-  bool full() const { return sealer_ && sealer_->size() >= kTargetBytes; }
+  bool full() const { return sealer_ && sealer_->size() >= pack_bytes_; }
   // Hands the open pack over, if it holds anything.
   Status flush();
   const std::vector<PackSize>& packs() const { return packs_; }
@@ -62,6 +61,7 @@ class PackWriter {
  private:
   Repository& repository_;
   Uploader& uploader_;
+  const uint64_t pack_bytes_;
   std::optional<ObjectSealer> sealer_;
   std::vector<PackSize> packs_;
 };

@@ -60,9 +60,10 @@ inline TestFile test_file(Bytes bytes) { return {.bytes = std::move(bytes)}; }
 
 inline Result<Repository::StoredCommit> take_snapshot(Repository& repository, const WriterId& writer,
                                                       const TestTree& tree,
-                                                      const SnapshotReader* parent = nullptr,
+                                                      SnapshotWriter::Options options = {},
                                                       size_t write_size = 100'000) {
-  const auto out = SnapshotWriter::start(repository, {.datastore = "bookings", .parent = parent});
+  options.datastore = "bookings";
+  const auto out = SnapshotWriter::start(repository, std::move(options));
   for (const auto& [path, file] : tree) {
     FileEntry entry;
     entry.path = path;
@@ -111,7 +112,7 @@ struct TestRepository {
   Repository* operator->() { return open.get(); }
   Result<Repository::StoredCommit> take(const TestTree& tree, const SnapshotReader* parent = nullptr) {
     clock.advance(1min);
-    return take_snapshot(*open, writer, tree, parent);
+    return take_snapshot(*open, writer, tree, {.parent = parent});
   }
   // The snapshot's reader, as the parent of another.
   std::unique_ptr<SnapshotReader> read(const Repository::StoredCommit& stored) {

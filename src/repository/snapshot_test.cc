@@ -80,11 +80,22 @@ TEST(SnapshotRoundTripTest, DataOfSeveralPacksComesBack) {
     EXPECT_EQ(repository.store.head(pack_name(pack.pack))->size, pack.size);
 }
 
+TEST(SnapshotRoundTripTest, PacksOfAnySizeHoldIt) {
+  const TestTree tree{{"a", test_file(test_bytes(1, 5000 * kPage))}, {"b", test_file(test_bytes(2, 100))}};
+  for (const uint64_t pack_bytes : {uint64_t{1}, 100 * kPage}) {
+    TestRepository repository;
+    const auto stored = take_snapshot(*repository, repository.writer, tree, {.pack_bytes = pack_bytes});
+    ASSERT_TRUE(stored.ok());
+    EXPECT_TRUE(*read_tree(*repository, *stored) == tree);
+    EXPECT_GT(stored->packs.size(), 30u);
+  }
+}
+
 TEST(SnapshotRoundTripTest, BytesMayArriveInPiecesOfAnySize) {
   TestTree tree{{"a", test_file(test_bytes(1, 300'000))}, {"b", test_file(test_bytes(2, 100))}};
   for (const size_t write_size : {1u, 7u, 8192u, 262144u, 1'000'000u}) {
     TestRepository repository;
-    const auto stored = take_snapshot(*repository, repository.writer, tree, nullptr, write_size);
+    const auto stored = take_snapshot(*repository, repository.writer, tree, {}, write_size);
     ASSERT_TRUE(stored.ok());
     EXPECT_EQ(*read_tree(*repository, *stored), tree) << write_size;
   }

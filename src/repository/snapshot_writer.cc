@@ -132,7 +132,7 @@ class Writer final : public SnapshotWriter {
   Writer(Repository& repository, Options options)
       : repository_(repository),
         options_(std::move(options)),
-        maps_(repository),
+        maps_(repository, options_.pack_bytes),
         pool_(std::max(1u, options_.workers)),
         placing_([this] { place(); }),
         assembling_([this] { assemble(); }) {}

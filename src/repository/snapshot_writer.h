@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 
+#include "base/size.h"
 #include "repository/repository.h"
 
 namespace daruma {
@@ -25,12 +26,14 @@ class SnapshotWriter {
   using PageInspector = std::function<void(const std::string& path, uint64_t page, BytesView bytes)>;
 
   struct Options {
-    std::string datastore;
+    std::string datastore = {};
     unsigned workers = 2;
     PageInspector inspect = {};
     // Borrowed, outlives the writer: pages that it has at the same place are not stored again. null: a full
     // snapshot.
     const SnapshotReader* parent = nullptr;
+    // When a pack is full. Packs under way are in memory whole; tests use small ones.
+    uint64_t pack_bytes = 16 * kMiB;
   };
   static std::unique_ptr<SnapshotWriter> start(Repository& repository, Options options);
   // Without commit() the packs written so far are garbage that nothing names.
