@@ -2,7 +2,7 @@
 // the power goes (or only the process), and a new process opens the repository again.
 //
 // Oracle: it opens; verify finds no damage, nothing lost; a snapshot that was reported comes back byte by byte,
-// and so does one that is listed though it was not reported; the next snapshot succeeds. The bugs of
+// and so does one that is listed though it was not; the next snapshot succeeds. The bugs of
 // support/snapshot_bugs.h are each found by it.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
