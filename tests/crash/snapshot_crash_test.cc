@@ -1,7 +1,7 @@
-// Snapshots on the simulated disk: while one is taken, every call that changes the disk meets every fault, then
-// the power goes (or only the process), and a new process opens the repository again.
+// Snapshots on the simulated disk: while one is taken, every call that changes the disk meets every fault;
+// then the power goes (or only the process), and a new process opens the repository again.
 //
-// Oracle: it opens; verify finds no damage, nothing lost; a snapshot that was reported comes back byte by byte,
+// Oracle: it opens; verify finds no damage, nothing lost; a reported snapshot comes back byte by byte,
 // and so does one that is listed though it was not; the next snapshot succeeds. The bugs of
 // support/snapshot_bugs.h are each found by it.
 #include <fmt/format.h>
