@@ -18,14 +18,15 @@ using postgres::Catalog;
 using postgres::RecoveryPoint;
 using postgres::RestoreOptions;
 
-// PostgreSQL runs it through a shell in the data directory: every path is absolute and quoted.
+// PostgreSQL runs it through a shell in the data directory: every path is absolute and quoted. The configuration is named
+// only where a passphrase opens the repository: a daruma.yaml that somebody breaks later must not stop a recovery.
 std::string restore_command(const App& app, const std::string& datastore) {
   const auto quoted = [](const std::string& word) { return postgres::quote_shell(word); };
+  const Path& key = app.config->repository.key.file;
   std::string command = quoted(this_program().string()) + " wal-get";
-  if (!app.config->file.empty()) command += " -c " + quoted(app.config->file.string());
+  if (key.empty()) command += " -c " + quoted(app.config->file.string());
   command += " --repository " + quoted(app.config->repository.copies.front().url);
-  if (!app.config->repository.key.file.empty())
-    command += " --key " + quoted(app.config->repository.key.file.string());
+  if (!key.empty()) command += " --key " + quoted(key.string());
   return command + " --datastore " + quoted(datastore) + " %f \"%p\"";
 }
 
@@ -53,6 +54,38 @@ Result<RestoreOptions> options_of(const App& app, const Invocation& invocation,
   return options;
 }
 
+// How fast the last restore on this installation wrote, in bytes a second; nullopt: none has, or nobody remembers.
+constexpr const char* kRateFile = "restore-rate";
+
+std::optional<uint64_t> known_rate(App& app) {
+  if (!app.fs.info(app.config->state).ok()) return std::nullopt;
+  auto state = open_state(app);
+  if (!state.ok()) return std::nullopt;
+  const auto text = state->published(kRateFile);
+  if (!text.ok() || !*text) return std::nullopt;
+  uint64_t rate = 0;
+  std::from_chars((*text)->data(), (*text)->data() + (*text)->size(), rate);
+  return rate > 0 ? std::optional(rate) : std::nullopt;
+}
+
+// A forecast's basis, not a promise: when it cannot be kept, the restore stands all the same.
+void remember_rate(App& app, const postgres::RestoreResult& result) {
+  const double seconds = std::chrono::duration<double>(result.files_took + result.wal_took).count();
+  if (seconds <= 0 || !app.fs.info(app.config->state).ok()) return;
+  auto state = open_state(app);
+  if (state.ok())
+    static_cast<void>(state->publish(
+        kRateFile, std::to_string(static_cast<uint64_t>(static_cast<double>(result.bytes + result.wal_bytes) /
+                                                        seconds))));
+}
+
+std::string forecast_text(const std::optional<uint64_t>& rate, uint64_t bytes) {
+  if (!rate) return "no basis for a forecast: nothing was restored here yet";
+  const Duration expected = std::chrono::milliseconds(bytes * 1000 / *rate);
+  return fmt::format("about {} to write (basis: the last restore, {}/s); replay comes on top",
+                     human_duration(expected), human_bytes(*rate));
+}
+
 std::string stop_text(const RecoveryPoint& point) {
   if (point.immediate) return "as soon as it is consistent";
   if (point.stop_before) return fmt::format("just before {}", to_string(*point.stop_before));
@@ -77,7 +110,7 @@ Json plan_json(const RecoveryPoint& point, const RestoreOptions& options, uint64
   return out;
 }
 
-std::string plan_text(const App& app, const Catalog& catalog, const postgres::Wish& wish,
+std::string plan_text(App& app, const Catalog& catalog, const postgres::Wish& wish,
                       const RecoveryPoint& point, const RestoreOptions& options, uint64_t bytes) {
   std::string out =
       fmt::format("{} at {}\n", paint(app.out, Colour::kBold, "restore " + catalog.datastore), wish.text);
@@ -87,6 +120,7 @@ std::string plan_text(const App& app, const Catalog& catalog, const postgres::Wi
                      app.config->repository.copies.front().url);
   out += fmt::format("  log       {} on timeline {}, none missing\n", human_bytes(point.wal_bytes),
                      point.timeline);
+  out += fmt::format("  takes     {}\n", forecast_text(known_rate(app), bytes + point.wal_bytes));
   out += fmt::format("  stops     {}\n", stop_text(point));
   out += fmt::format("  last commit kept  {}\n",
                      point.last_commit ? to_rfc3339(*point.last_commit) : "none after the snapshot");
@@ -148,6 +182,7 @@ Result<int> restore_datastore(App& app, const Invocation& invocation) {
     return restore(app.fs, app.clock, *session.repository, catalog, point, options, app.stop);
   }();
   DR_OK(result);
+  remember_rate(app, *result);
   print_result(app, point, options, *result, bytes);
   return static_cast<int>(kDone);
 }

@@ -68,8 +68,12 @@ void print(App& app, const VerifyReport& report, bool read_data) {
 
 Result<bool> verify_repository(App& app, bool read_data) {
   DR_TRY(const Session session, open_session(app));
-  DR_TRY(StateDirectory state, open_state(app));
-  DR_TRY(const Heads heads, state.heads());
+  Heads heads;
+  // Looked at, not made: on an empty host there is nothing to remember.
+  if (app.fs.info(app.config->state).ok()) {
+    DR_TRY(StateDirectory state, open_state(app));
+    DR_TRY(heads, state.heads());
+  }
   Progress progress(app.err, app.clock, "verify");
   VerifyOptions options;
   options.read_data = read_data;

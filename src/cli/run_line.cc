@@ -50,7 +50,6 @@ int run_line(App& app, const std::vector<std::string>& arguments) {
   };
   if (!line.invocation.ok()) return unusable(line.invocation.error());
   const CommandRow& command = *line.invocation->command;
-  if (!command.run) return unusable({Errc::kFailed, fmt::format("{} is not built yet", command.name)});
   if (command.config == ConfigUse::kRead) {
     Result<Config> config = config_for(app, *line.invocation);
     if (!config.ok()) return unusable(config.error());
