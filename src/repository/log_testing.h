@@ -154,6 +154,7 @@ class LogFixture : public testing::Test {
   std::string ranges() {
     std::string out;
     const auto log = reader();
+    if (!log) return "it cannot be opened";
     for (const LogRange& range : log->ranges())
       out += (out.empty() ? "" : " ") + std::to_string(range.branch) + ":" + std::to_string(range.from) +
              "-" + std::to_string(range.to);
@@ -161,7 +162,9 @@ class LogFixture : public testing::Test {
   }
   // Whether a new reader gives these bytes, and all of them right.
   testing::AssertionResult holds(Branch branch, uint64_t from, uint64_t to) {
-    const auto bytes = reader()->read(branch, from, to - from);
+    const auto log = reader();
+    if (!log) return testing::AssertionFailure() << "it cannot be opened";
+    const auto bytes = log->read(branch, from, to - from);
     if (!bytes.ok()) return testing::AssertionFailure() << bytes.error().what;
     if (*bytes != log_content(branch, from, to)) return testing::AssertionFailure() << "other bytes";
     return testing::AssertionSuccess();
