@@ -316,6 +316,30 @@ TEST_F(ALogWriterInTheBackground, RemembersAFailureAndLosesNothing) {
   EXPECT_GE(writer->end() ? writer->end()->position : synced, synced);
 }
 
+TEST_F(ALogWriterInTheBackground, FailsTheNextAppendWithAFailure) {
+  Guarded<bool> may_fail;
+  store.before_put = [&](const std::string&) -> Status {
+    auto now = may_fail.lock();
+    now.wait([&] { return *now; });
+    return Error{Errc::kUnavailable, "the disk is away"};
+  };
+  ASSERT_TRUE(start().ok());
+  ASSERT_TRUE(append(1, 0, kPiece + 10).ok()) << "nothing has failed yet";
+  *may_fail.lock() = true;
+  may_fail.notify_all();
+  EXPECT_TRUE(writer->close_piece().is(Errc::kUnavailable));
+  EXPECT_TRUE(append(1, 2 * kPiece, 2 * kPiece + 1).is(Errc::kUnavailable));
+}
+
+TEST_F(ALogWriterInTheBackground, OpensOnlyWhenWhatItFoundIsSealed) {
+  leave_tail(1, 0, 1, {kPiece});
+  store.before_put = [](const std::string&) { return Error{Errc::kNoSpace, "the disk is full"}; };
+  EXPECT_TRUE(start().is(Errc::kNoSpace));
+  store.before_put = {};
+  ASSERT_TRUE(start().ok());
+  EXPECT_THAT(names(), ElementsAre("00000001/0000000000000000-00001000"));
+}
+
 TEST_F(ALogWriterInTheBackground, ClosingWaitsForWhatIsUnderWay) {
   ASSERT_TRUE(start().ok());
   ASSERT_TRUE(append(1, 0, 3 * kPiece + 10).ok());
