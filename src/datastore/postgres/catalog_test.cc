@@ -1,5 +1,5 @@
-// What a repository knows of a datastore, and points resolved from WAL that a real server wrote
-// (tests/data/README.md): work, a promotion at 05:49:25.27, and a little more.
+// What a repository knows of a datastore, and points resolved from WAL that a real server wrote: work, a
+// promotion at 05:49:25.27, and a little more (tests/data/README.md).
 #include <gmock/gmock.h>
 
 #include "datastore/postgres/points.h"

@@ -2,8 +2,7 @@
 // then ask once whether it was there.
 //
 // Method:  as ByteReader: a missing field, or one of another type, reads as nothing and makes status() an
-// error that
-//          names the first such field.
+//          error that names the first such field.
 // Owns:    nothing; the object and `what` (how errors call it) outlive the reader.
 // Threads: one at a time.
 #pragma once

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "datastore/postgres/moment_search.h"
 #include "datastore/postgres/snapshot_choice.h"
 #include "datastore/postgres/timelines.h"
 #include "datastore/postgres/wal_search.h"
@@ -12,10 +13,6 @@ namespace daruma::postgres {
 namespace {
 
 using Kind = WalEvent::Kind;
-
-// How wrong the clocks of server and Daruma may be about each other before a search for a moment begins too
-// late.
-constexpr Duration kClockSlack = 24h;
 
 Result<bool> any_snapshot(const Snapshot&) { return true; }
 
@@ -45,10 +42,6 @@ class Resolver {
   // at_time
   Result<HeldTimeline> timeline_at(Instant time) const;
   Status check_not_in_future(Instant now) const;
-  bool too_late(const WalEvent& event) const;
-  Lsn search_begins(const WalRoute& route) const;
-  Result<bool> ended_by_then(const WalRoute& route, const Snapshot& snapshot, const Stop& stop) const;
-  Result<bool> reaches_moment(const WalRoute& route, const SnapshotChoice& choice) const;
   void note_time_after_last_commit(RecoveryPoint& point) const;
 
   // at_lsn
@@ -182,51 +175,6 @@ Result<HeldTimeline> Resolver::timeline_at(Instant time) const {
   return live;
 }
 
-bool Resolver::too_late(const WalEvent& event) const {
-  return is_transaction_end(event) && (wish_.before ? event.time >= wish_.time : event.time > wish_.time);
-}
-
-// Nothing before a snapshot that ended a day earlier can be too late.
-Lsn Resolver::search_begins(const WalRoute& route) const {
-  for (const Snapshot* snapshot : snapshots_on(catalog_, route))
-    if (snapshot->meta.ended + kClockSlack <= wish_.time)
-      return route.segment_size().floor(snapshot->meta.start);
-  return {};
-}
-
-// The snapshot's own clock says so, or a transaction that ended by then in the same stretch of WAL: what
-// follows that one up to the snapshot's end is known, and none of it is too late.
-Result<bool> Resolver::ended_by_then(const WalRoute& route, const Snapshot& snapshot,
-                                     const Stop& stop) const {
-  if (snapshot.meta.ended <= wish_.time) return true;
-  const WalRoute::Span& span = *route.span_at(route.segment_size().floor(snapshot.meta.start));
-  const auto in_time = [&](const WalEvent& event) { return is_transaction_end(event) && !too_late(event); };
-  DR_TRY(const auto earlier,
-         find_first(
-             route,
-             {.from = span.from,
-              .to = std::min(span.to, stop.before.value_or(kNoLimit)),
-              .may_hold = [&](const WalSummary& s) { return s.first_time && *s.first_time <= wish_.time; },
-              .matches = in_time}));
-  return earlier.has_value();
-}
-
-// Before a hole: whether the moment lies before it all the same, because something there is as late as the
-// moment.
-Result<bool> Resolver::reaches_moment(const WalRoute& route, const SnapshotChoice& choice) const {
-  DR_TRY(
-      const auto late_enough,
-      find_first(route,
-                 {.from = choice.snapshot->meta.start,
-                  .to = choice.held_to,
-                  .may_hold = [&](const WalSummary& s) { return s.last_time && *s.last_time >= wish_.time; },
-                  .matches =
-                      [&](const WalEvent& event) {
-                        return is_transaction_end(event) && event.time >= wish_.time;
-                      }}));
-  return late_enough.has_value();
-}
-
 void Resolver::note_time_after_last_commit(RecoveryPoint& point) const {
   const std::string time = to_rfc3339(wish_.time);
   if (!point.last_commit)
@@ -242,29 +190,16 @@ Result<RecoveryPoint> Resolver::at_time(Instant now) {
   DR_OK(check_not_in_future(now));
   DR_TRY(const HeldTimeline live, timeline_at(wish_.time));
   const WalRoute route = route_to(live.timeline);
-  std::vector<WalDamage> damage;
-  DR_TRY(
-      const auto first,
-      find_first(route,
-                 {.from = search_begins(route),
-                  .may_hold = [&](const WalSummary& s) { return s.last_time && *s.last_time >= wish_.time; },
-                  .matches = [&](const WalEvent& event) { return too_late(event); }},
-                 &damage));
-  Stop stop = first ? Stop{first->start, first->end} : Stop{};
-  const auto fits = [&](const Snapshot& snapshot) -> Result<bool> {
-    if (!damage.empty()) return snapshot.meta.ended <= wish_.time;
-    return ended_by_then(route, snapshot, stop);
-  };
-  DR_TRY(const auto choice, choose_snapshot(catalog_, route, stop, fits, notes_));
+  MomentSearch moment(catalog_, route, wish_.time, wish_.before);
+  DR_TRY(Stop stop, moment.find_stop());
+  DR_TRY(const auto choice, moment.choose(stop, notes_));
   if (!choice) return nothing_precedes(catalog_, route, wish_);
   if (choice->gap) {
-    DR_TRY(const bool reached, reaches_moment(route, *choice));
+    DR_TRY(const bool reached, moment.reached_before_hole(*choice));
     if (!reached) return missing_wal(catalog_, route, *choice);
     stop = Stop{};
   }
-  const Lsn begins = route.segment_size().floor(choice->snapshot->meta.start);
-  for (const WalDamage& hit : damage)
-    if (begins <= hit.segment && hit.segment < std::min(stop.needed, choice->held_to)) return hit.error;
+  DR_OK(moment.check_undamaged(*choice, stop));
   DR_TRY(RecoveryPoint point, describe(route, *choice, stop));
   if (!point.stop_before) note_time_after_last_commit(point);
   return point;
@@ -273,11 +208,13 @@ Result<RecoveryPoint> Resolver::at_time(Instant now) {
 // Several timelines may have a position, each after it left the others.
 Result<Timeline> Resolver::timeline_holding(Lsn lsn) const {
   if (only_ != 0) return only_;
-  std::vector<HeldTimeline> holding;
+  std::vector<HeldTimeline> holding, ending;
   for (const HeldTimeline& held : timelines_.all()) {
     const WalRoute route = route_to(held.timeline);
     if (lsn >= route.branch_point() && route.span_at(lsn)) holding.push_back(held);
+    if (lsn == route.held().back().to) ending.push_back(held);
   }
+  if (holding.empty()) holding = ending;
   if (holding.size() == 1) return holding.front().timeline;
   if (holding.empty()) {
     DR_TRY(const HeldTimeline youngest, timelines_.youngest());

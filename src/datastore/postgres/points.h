@@ -2,14 +2,12 @@
 // comes to, decided before anything is touched.
 //
 // Method:  TIME -> the timeline live at that instant -> the first commit or abort that must not be applied,
-// from the commit
-//          records in the stored WAL -> a stop position. PostgreSQL is given that position
+//          from the commit records in the stored WAL -> a stop position. PostgreSQL is given that position
 //          (recovery_target_lsn, not inclusive), never the time: it resolves a time wrongly after an undo,
 //          and fails on one after the last commit.
 // Errors:  kInvalid: no such syntax. kNotFound: nothing precedes the wish, or what it names is not in the
-// log. kRefused:
-//          ambiguous; the candidates are in the message. kCorrupt: the stored WAL does not read, with its
-//          position.
+//          log. kRefused: ambiguous; the candidates are in the message. kCorrupt: the stored WAL does not
+//          read, with its position.
 // Threads: pure over what they are given.
 #pragma once
 
@@ -72,8 +70,8 @@ struct RecoveryPoint {
   bool immediate = false;              // stop when consistent
   std::optional<Lsn> stop_before;      // the first record not applied; nullopt: to the end of the log held
   Lsn end_of_log;                      // of what is held on the way
-  std::optional<Instant>
-      last_commit;                 // the newest commit that will be there; nullopt: none after the snapshot
+  // Time of the newest commit that will be there; nullopt: none after the snapshot's start.
+  std::optional<Instant> last_commit;
   std::optional<Lsn> last_record;  // start of the last whole record that will be applied
   std::vector<WalStretch> way;     // in order; begins at the segment of the snapshot's start
   uint64_t wal_bytes = 0;

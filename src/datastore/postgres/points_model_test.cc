@@ -119,7 +119,7 @@ class RandomLife {
     if (point->last_commit && last) check_last_commit(*point->last_commit, *last);
     EXPECT_EQ(point->last_commit.has_value(), last.has_value());
   }
-  // The newest commit is looked for in the last segment that has one; an earlier segment may hold a slightly
+  // The newest commit is looked for in the last segment that has one; one before it may hold a slightly
   // later time.
   static void check_last_commit(Instant got, Instant newest) {
     EXPECT_LE(got, newest);
@@ -143,7 +143,7 @@ class RandomLife {
 };
 
 TEST(PointsModelTest, EveryTimeStopsWhereTheModelSays) {
-  for (uint32_t seed = 1; seed <= 25; ++seed) {
+  for (uint32_t seed = 1; seed <= 12; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     RandomLife(seed).check_times();
     if (testing::Test::HasFailure()) return;

@@ -375,6 +375,14 @@ TEST_F(AnUndo, APositionThatBothTimelinesHaveIsAmbiguous) {
   EXPECT_EQ(point("lsn:" + to_string(damage + 8), 1).timeline, 1u);
 }
 
+TEST_F(AnUndo, TheEndOfTheLongerTimelineIsAPositionOnIt) {
+  const auto old_end = server.position();
+  server.go_on_with(1);
+  server.work(10'000);
+  EXPECT_GT(server.position(), old_end);
+  EXPECT_EQ(point("lsn:" + to_string(server.position())).timeline, 1u);
+}
+
 TEST_F(AnUndo, ASecondUndoForgetsTheFirst) {
   const auto before = server.here();
   server.commit(706, at(10, 50));

@@ -1,9 +1,8 @@
 // datastore/postgres/wal_route.h: the stored WAL that leads to a timeline, as if it were one log.
 //
 // Method:  a timeline begins inside a segment of its parent; its own log starts with that whole segment, so
-// the bytes
-//          before the switch are there twice. The route takes every segment from the youngest timeline that
-//          has it, as PostgreSQL does, so that what remains are whole segments in order.
+//          the bytes before the switch are there twice. The route takes every segment from the youngest
+//          timeline that has it, as PostgreSQL does, so that what remains are whole segments in order.
 // Owns:    nothing; the catalog outlives it.
 // Threads: const methods may be called concurrently.
 #pragma once

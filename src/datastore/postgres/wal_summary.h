@@ -2,9 +2,10 @@
 // that a moment is found without reading every piece.
 //
 // Format:  docs/format/postgres.md (JSON in the piece's summary record).
-// A record belongs to the piece in which it ends. A piece whose first bytes belong to a record that began
-// before, when that record cannot be read, is marked: what it hides is unknown, and a search reads the piece
-// before it too. Threads: WalSummarizer is used by one thread at a time.
+// Method:  a record belongs to the piece in which it ends. A piece whose first bytes belong to a record that
+//          began before, when that record cannot be read, is marked: what it hides is unknown, and a search
+//          reads the piece before it too.
+// Threads: WalSummarizer is used by one thread at a time.
 #pragma once
 
 #include <memory>
