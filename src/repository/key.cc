@@ -41,6 +41,8 @@ std::optional<std::string> take_line(std::string_view& text, std::string_view na
   return rest;
 }
 
+constexpr std::string_view kKeyComment = "# The key of a Daruma repository.";
+
 Error damaged_key(const std::string& why) {
   return {Errc::kInvalid, "the key file is damaged: " + why,
           "restore it from the copy you keep apart from the repository"};
@@ -69,7 +71,8 @@ SecretKey::~SecretKey() { sodium_memzero(bytes_.data(), bytes_.size()); }
 std::string print_key_file(const KeyFile& key) {
   const std::string lines = fmt::format("daruma-key 1\nrepository {}\nepoch {}\nkey {}\n",
                                         key.repository.hex(), key.epoch, to_hex(key.master.view()));
-  return "# The key of a Daruma repository. Without it nothing in the repository can be read, by anybody.\n"
+  return std::string(kKeyComment) +
+         " Without it nothing in the repository can be read, by anybody.\n"
          "# Keep a copy where the repository is not.\n" +
          lines + "check " + check_of(lines) + "\n";
 }
@@ -78,6 +81,7 @@ Result<KeyFile> parse_key_file(std::string_view with_comments) {
   const std::string text = strip_comments(with_comments);
   std::string_view rest = text;
   const auto version = take_line(rest, "daruma-key ");
+  if (!version && with_comments.starts_with(kKeyComment)) return damaged_key("a line is missing");
   if (!version)
     return Error{Errc::kInvalid, "this is not a Daruma key file", "`daruma init` makes one; --key names it"};
   if (*version != "1")

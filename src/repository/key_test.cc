@@ -64,6 +64,15 @@ TEST(KeyFileTest, OfAnotherVersionIsRefusedByItsVersion) {
   EXPECT_THAT(parsed.error().what, HasSubstr("version 2"));
 }
 
+TEST(KeyFileTest, CutOffAnywhereIsDamagedNotSomethingElse) {
+  const std::string text = print_key_file(test_key());
+  for (size_t size = text.find('.') + 1; size < text.size(); ++size) {
+    const auto parsed = parse_key_file(text.substr(0, size));
+    ASSERT_TRUE(parsed.is(Errc::kInvalid)) << size;
+    EXPECT_THAT(parsed.error().what, HasSubstr("the key file is damaged: ")) << size;
+  }
+}
+
 TEST(KeyFileTest, AnotherTextIsNoKeyFile) {
   const auto parsed = parse_key_file("-----BEGIN PRIVATE KEY-----\n");
   ASSERT_TRUE(parsed.is(Errc::kInvalid));
