@@ -166,8 +166,13 @@ struct Capture::Session {
     options().on_event({CaptureEvent::Kind::kStreaming, place.timeline, place.start, {}, {}});
     DR_OK(make_safe());
     while (!stop.stop_requested()) {
-      DR_TRY(const StreamMessage message,
-             connection->receive(Deadline{last_report + options().status_every}));
+      auto received = connection->receive(Deadline{last_report + options().status_every});
+      if (received.is(Errc::kNotFound)) {  // streaming begins before the server looks for the WAL
+        DR_OK(jump_gap(place));
+        DR_OK(start_at(place));
+        continue;
+      }
+      DR_TRY(const StreamMessage message, std::move(received));
       if (const auto* wal = std::get_if<WalData>(&message)) {
         DR_OK(take(*wal));
       } else if (const auto* keepalive = std::get_if<Keepalive>(&message)) {
