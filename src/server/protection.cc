@@ -85,6 +85,7 @@ class Guard {
     if (datastore_.slot) {
       DR_TRY(lock_, state_.lock(Activity::kCapture, datastore_.name));
       DR_OK(make_capture());
+      snapshot_wanted_ = end_is_out_of_reach();
       // Or what an earlier process published would pass for ours until the first tick.
       const Status published = state_.publish(published_name(), to_json(capture_->status(), clock_.now()));
       if (!published.ok()) say_({true, datastore_.name, published.error().what});
@@ -111,6 +112,14 @@ class Guard {
     };
     capture_.emplace(*server_, repository_, clock_, std::move(options));
     return {};
+  }
+
+  // A hole lies between the newest snapshot and the end of the log: an earlier process met it and ended
+  // before its snapshot was taken.
+  bool end_is_out_of_reach() {
+    const auto catalog = postgres::load_catalog(repository_, datastore_.name);
+    if (!catalog.ok()) return false;
+    return resolve(*catalog, postgres::Wish{}, 0, clock_.now()).is(Errc::kNotFound);
   }
 
   void capture(std::stop_token stop) {
