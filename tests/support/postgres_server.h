@@ -22,8 +22,8 @@ namespace daruma {
 struct PostgresOptions {
   uint32_t wal_segment_mib = 16;
   bool checksums = true;
-  bool tcp = false;                        // listen on 127.0.0.1 too, at a port that was free
-  std::vector<std::string> configuration;  // lines for postgresql.conf
+  bool tcp = false;                             // listen on 127.0.0.1 too, at a port that was free
+  std::vector<std::string> configuration = {};  // lines for postgresql.conf
 };
 
 class PostgresServer {
