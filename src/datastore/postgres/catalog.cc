@@ -9,17 +9,25 @@
 namespace daruma::postgres {
 namespace {
 
-Error no_snapshot(const std::string& datastore, const std::set<std::string>& others) {
+// What does not verify may have been the one that is asked for.
+Error no_snapshot(const std::string& datastore, const std::set<std::string>& others,
+                  const std::vector<std::string>& damage) {
   std::string held;
   for (const std::string& other : others) held += (held.empty() ? "" : ", ") + other;
-  return {Errc::kNotFound,
-          fmt::format("the repository has no snapshot of '{}'{}", datastore,
-                      held.empty() ? "" : fmt::format("; it has some of: {}", held)),
-          fmt::format("take one: daruma backup {}", datastore)};
+  Error error{Errc::kNotFound,
+              fmt::format("the repository has no snapshot of '{}'{}", datastore,
+                          held.empty() ? "" : fmt::format("; it has some of: {}", held)),
+              fmt::format("take one: daruma backup {}", datastore)};
+  for (const std::string& damaged : damage) error.what += "\n" + damaged;
+  if (!damage.empty()) error.hint = "see what is damaged: daruma verify";
+  return error;
 }
 
 Result<std::vector<Snapshot>> load_snapshots(const Repository& repository, const std::string& datastore,
-                                             const Repository::DamageSink& damage) {
+                                             std::vector<std::string>& left_out) {
+  const auto damage = [&](const std::string& object, const Error& error) {
+    left_out.push_back(fmt::format("{} does not verify and is left out: {}", object, error.what));
+  };
   DR_TRY(auto commits, repository.commits(damage));
   std::vector<Snapshot> snapshots;
   std::set<std::string> others;
@@ -33,7 +41,7 @@ Result<std::vector<Snapshot>> load_snapshots(const Repository& repository, const
     }
     snapshots.push_back({std::move(stored), *std::move(meta)});
   }
-  if (snapshots.empty()) return no_snapshot(datastore, others);
+  if (snapshots.empty()) return no_snapshot(datastore, others, left_out);
   return snapshots;
 }
 
@@ -46,7 +54,7 @@ Result<Catalog> load_catalog(const Repository& repository, const std::string& da
   const auto damage = [&](const std::string& object, const Error& error) {
     catalog.damage.push_back(fmt::format("{} does not verify and is left out: {}", object, error.what));
   };
-  DR_TRY(catalog.snapshots, load_snapshots(repository, datastore, damage));
+  DR_TRY(catalog.snapshots, load_snapshots(repository, datastore, catalog.damage));
   const uint64_t chosen = incarnation.value_or(catalog.snapshots.back().meta.system_identifier);
   std::erase_if(catalog.snapshots,
                 [&](const Snapshot& snapshot) { return snapshot.meta.system_identifier != chosen; });

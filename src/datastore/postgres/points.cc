@@ -317,9 +317,7 @@ Result<RecoveryPoint> Resolver::at_restore_point() {
   return error;
 }
 
-}  // namespace
-
-Result<RecoveryPoint> resolve(const Catalog& catalog, const Wish& wish, Timeline timeline, Instant now) {
+Result<RecoveryPoint> decide(const Catalog& catalog, const Wish& wish, Timeline timeline, Instant now) {
   DR_TRY(Timelines timelines, Timelines::load(catalog));
   if (timeline != 0 && !timelines.holds(timeline))
     return Error{Errc::kNotFound,
@@ -341,6 +339,17 @@ Result<RecoveryPoint> resolve(const Catalog& catalog, const Wish& wish, Timeline
       return resolver.at_restore_point();
   }
   DR_CHECK(false);
+}
+
+}  // namespace
+
+Result<RecoveryPoint> resolve(const Catalog& catalog, const Wish& wish, Timeline timeline, Instant now) {
+  auto point = decide(catalog, wish, timeline, now);
+  if (point.ok()) return point;
+  // What was left out may be what is missed.
+  Error error = std::move(point).error();
+  for (const std::string& damaged : catalog.damage) error.what += "\n" + damaged;
+  return error;
 }
 
 }  // namespace daruma::postgres
