@@ -43,7 +43,14 @@ Json to_json(const Catalog& catalog, const std::vector<LogSpan>& spans) {
         .set("to_time", optional_time(span.to_time));
     log.push(std::move(row));
   }
-  return std::move(Json::object().set("snapshots", std::move(snapshots)).set("log", std::move(log)));
+  Json out = Json::object();
+  out.set("snapshots", std::move(snapshots)).set("log", std::move(log));
+  if (!catalog.damage.empty()) {
+    Json damage = Json::array();
+    for (const std::string& left_out : catalog.damage) damage.push(left_out);
+    out.set("damage", std::move(damage));
+  }
+  return out;
 }
 
 std::string text_time(const std::optional<Instant>& time) { return time ? to_rfc3339(*time) : "-"; }
@@ -69,6 +76,8 @@ void print(App& app, const Catalog& catalog, const std::vector<LogSpan>& spans) 
     log.row({fmt::format("  {}", span.timeline), to_string(span.from), to_string(span.to),
              text_time(span.from_time), text_time(span.to_time)});
   app.out.write(log.text());
+  for (const std::string& left_out : catalog.damage)
+    app.err.write(fmt::format("{} {}\n", paint(app.err, Colour::kRed, "daruma:"), left_out));
 }
 
 Result<std::vector<std::string>> datastores_of(const App& app, const Repository& repository,
