@@ -6,6 +6,7 @@
 
 #include "fmt/format.h"
 #include "os/files.h"
+#include "repository/envelope.h"
 #include "support/booking_load.h"
 #include "support/daruma_program.h"
 #include "support/small_disk.h"
@@ -57,6 +58,25 @@ class BadInput : public testing::Test {
   }
   void write(const std::string& name, const std::string& text) {
     ASSERT_TRUE(replace_file(daruma_.fs(), path(name), as_bytes(text), 0644).ok());
+  }
+
+  // Its newest commit's name.
+  std::string newest_commit() {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(path("repository") / "commits"))
+      if (entry.is_regular_file()) names.push_back(entry.path().lexically_relative(path("repository")));
+    return *std::max_element(names.begin(), names.end());
+  }
+  void require_feature(const std::string& object, ObjectType type) {
+    const Keys keys(*parse_key_file(text_of("daruma.key")));
+    const Bytes old = *read_file(daruma_.fs(), path("repository") / object, 1 << 20);
+    const auto opener = ObjectOpener::open(keys, type, object, old);
+    ASSERT_TRUE(opener.ok());
+    ObjectSealer sealer(keys, *real_random(), type, opener->id(), object, opener->clear_section(),
+                        {.required = {"time-travel"}, .optional = {}});
+    RecordCursor cursor(*opener, old);
+    while (!cursor.at_end()) sealer.append(*cursor.next());
+    ASSERT_TRUE(replace_file(daruma_.fs(), path("repository") / object, sealer.view(), 0644).ok());
   }
 
   // Segments of 1 MiB, and hardly any kept: WAL that nobody holds is soon gone.
@@ -112,6 +132,30 @@ TEST_F(BadInput, AKeyThatDoesNotFitOpensNothing) {
   EXPECT_EQ(repository_files(), before);
   daruma_.configure({});
   daruma_.must({"verify", "--read-data"});
+}
+
+// An object as a later version may write it: with a feature without which it must not be read.
+TEST_F(BadInput, WhatRequiresAnUnknownFeatureIsNotReadAndNamed) {
+  daruma_.must({"init"});
+  daruma_.must({"backup"});
+  const auto unknown = HasSubstr("it requires the feature 'time-travel', which this program does not know");
+  book(10);
+  daruma_.must({"backup"});
+  const std::string newest = newest_commit();
+  require_feature(newest, ObjectType::kCommit);
+  const auto named = AllOf(HasSubstr(newest), unknown);
+  expect_ends({"points", "bookings"}, kDone, named);
+  expect_ends({"verify"}, kFailed, named);
+  expect_ends({"restore", "bookings", "--to", "restored"}, kFailed, AllOf(HasSubstr("has a hole"), named));
+  expect_ends({"restore", "bookings", "--to", "restored", "--at", "immediate", "--plan"}, kDone, named);
+
+  require_feature("repository", ObjectType::kRepository);
+  const auto before = repository_files();
+  for (const char* command : {"backup", "points", "verify", "serve", "status"})
+    expect_ends({command}, kUsage, AllOf(unknown, HasSubstr("use a newer daruma")));
+  expect_ends({"restore", "bookings", "--to", "restored"}, kUsage, unknown);
+  EXPECT_FALSE(there(path("restored")));
+  EXPECT_EQ(repository_files(), before);
 }
 
 TEST_F(BadInput, ATargetInUseIsNotTouched) {
