@@ -18,20 +18,22 @@ using postgres::Catalog;
 using postgres::RecoveryPoint;
 using postgres::RestoreOptions;
 
-// PostgreSQL runs it through a shell in the data directory: every path is absolute and quoted. The configuration is named
-// only where a passphrase opens the repository: a daruma.yaml that somebody breaks later must not stop a recovery.
-std::string restore_command(const App& app, const std::string& datastore) {
+// PostgreSQL runs it through a shell in the data directory: every path is absolute and quoted. The
+// configuration is named only where a passphrase opens the repository: a daruma.yaml that somebody breaks
+// later must not stop a recovery.
+// Without a position to stop at, the end that was resolved is named: a log may grow while it is recovered.
+std::string restore_command(const App& app, const std::string& datastore, const RecoveryPoint& point) {
   const auto quoted = [](const std::string& word) { return postgres::quote_shell(word); };
   const Path& key = app.config->repository.key.file;
   std::string command = quoted(this_program().string()) + " wal-get";
   if (key.empty()) command += " -c " + quoted(app.config->file.string());
   command += " --repository " + quoted(app.config->repository.copies.front().url);
   if (!key.empty()) command += " --key " + quoted(key.string());
+  if (!point.stop_before && !point.immediate) command += " --until " + to_string(point.end_of_log);
   return command + " --datastore " + quoted(datastore) + " %f \"%p\"";
 }
 
-Result<RestoreOptions> options_of(const App& app, const Invocation& invocation,
-                                  const std::string& datastore) {
+Result<RestoreOptions> options_of(const App& app, const Invocation& invocation) {
   RestoreOptions options;
   const Path to = *invocation.path("--to");
   options.target = (to.is_absolute() ? to : app.working_directory / to).lexically_normal();
@@ -49,12 +51,12 @@ Result<RestoreOptions> options_of(const App& app, const Invocation& invocation,
     options.tablespaces[oid] =
         Path(directory).is_absolute() ? Path(directory) : app.working_directory / directory;
   }
-  options.restore_command = restore_command(app, datastore);
   options.workers = worker_count();
   return options;
 }
 
-// How fast the last restore on this installation wrote, in bytes a second; nullopt: none has, or nobody remembers.
+// How fast the last restore on this installation wrote, in bytes a second; nullopt: none has, or nobody
+// remembers.
 constexpr const char* kRateFile = "restore-rate";
 
 std::optional<uint64_t> known_rate(App& app) {
@@ -158,11 +160,12 @@ void print_result(App& app, const RecoveryPoint& point, const RestoreOptions& op
 Result<int> restore_datastore(App& app, const Invocation& invocation) {
   const std::string& datastore = invocation.arguments.front();
   DR_TRY(const postgres::Wish wish, postgres::parse_wish(invocation.value("--at").value_or("latest")));
-  DR_TRY(RestoreOptions options, options_of(app, invocation, datastore));
+  DR_TRY(RestoreOptions options, options_of(app, invocation));
   DR_TRY(const Session session, open_session(app));
   DR_TRY(const Catalog catalog, postgres::load_catalog(*session.repository, datastore));
   DR_TRY(const RecoveryPoint point,
          resolve(catalog, wish, invocation.number("--timeline").value_or(0), app.clock.now()));
+  options.restore_command = restore_command(app, datastore, point);
   DR_TRY(const auto snapshot, SnapshotReader::open(*session.repository, point.snapshot->stored));
   DR_TRY(const uint64_t bytes, postgres::restored_bytes(*snapshot));
   if (!app.json) app.out.write(plan_text(app, catalog, wish, point, options, bytes));

@@ -11,6 +11,14 @@ int run_wal_get(App& app, const Invocation& invocation) {
   request.datastore = *invocation.value("--datastore");
   request.file = invocation.arguments.at(0);
   request.destination = invocation.arguments.at(1);
+  if (const auto until = invocation.value("--until")) {
+    const auto lsn = postgres::parse_lsn(*until);
+    if (!lsn.ok()) {
+      report(app, lsn.error());
+      return static_cast<int>(postgres::WalGetExit::kStop);
+    }
+    request.until = *lsn;
+  }
   Session session;
   const auto open = [&]() -> Result<std::unique_ptr<Repository>> {
     DR_TRY(session, open_session(app));

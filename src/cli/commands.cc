@@ -58,8 +58,9 @@ constexpr std::array<OptionRow, 1> kVerifyOptions{{
     {"--read-data", Form::kFlag, "", "read and check every byte, not only what names what"},
 }};
 
-constexpr std::array<OptionRow, 1> kWalGetOptions{{
+constexpr std::array<OptionRow, 2> kWalGetOptions{{
     {"--datastore", Form::kText, "DATASTORE", "whose log it is", true},
+    {"--until", Form::kText, "LSN", "where the log ends for this recovery, however far it has grown"},
 }};
 constexpr std::array<ArgumentRow, 2> kWalGetArguments{{
     {"FILE", "the name PostgreSQL asks for (%f)"},

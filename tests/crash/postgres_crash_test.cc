@@ -1,9 +1,9 @@
-// Backup and capture of a scripted server, recorded from a real one, on the simulated disk: every call that changes the disk
-// meets every fault, then the power goes, and a new process opens the repository again.
+// Backup and capture of a scripted server, recorded from a real one, on the simulated disk: every call that
+// changes the disk meets every fault, then the power goes, and a new process opens the repository again.
 //
-// Oracle: it opens and verifies, with every byte read; what was reported flushed to the server is in the log and is what
-// the server wrote; a snapshot that was reported is there, byte for byte; and backup and capture go on to the end.
-// Planted bugs (support/log_bugs.h) are each found.
+// Oracle: it opens and verifies, with every byte read; what was reported flushed to the server is in the
+//         log and is what the server wrote; a snapshot that was reported is there, byte for byte; and
+//         backup and capture go on to the end. Planted bugs (support/log_bugs.h) are each found.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
@@ -56,7 +56,8 @@ const std::map<std::string, Bytes>& sent_files() {
   return files;
 }
 
-// Time that a test moves, and that asks a question whenever somebody looks at it: how a loop that runs for ever is ended.
+// Time that a test moves, and that asks a question whenever somebody looks at it: how a loop that runs for
+// ever is ended.
 class AskingClock final : public Clock {
  public:
   std::function<void()> ask = [] {};

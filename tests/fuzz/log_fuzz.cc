@@ -1,10 +1,10 @@
 // Fuzzes the readers of a log: tails, pieces, the records in both, names.
 //
-// Input:  a byte that picks the reader; for damage, a u16 where the object is cut and then (u16 offset, u8 flip) each;
-//         for records, (u8 size, plaintext) each, sealed here so that the fuzzer reaches what lies behind the cipher;
-//         for names, the name.
-// Checks: what damage leaves of a tail is a front of what it held, and ends before an intact record only if it says so;
-//         a piece is whole or refused; accepted names print to the same.
+// Input:  a byte that picks the reader; for damage, a u16 where the object is cut and then (u16 offset, u8
+//         flip) each; for records, (u8 size, plaintext) each, sealed here so that the fuzzer reaches what
+//         lies behind the cipher; for names, the name.
+// Checks: what damage leaves of a tail is a front of what it held, and ends before an intact record only if
+//         it says so; a piece is whole or refused; accepted names print to the same.
 #include <algorithm>
 
 #include "fuzz.h"

@@ -107,8 +107,8 @@ void Load::client(std::stop_token stop, int number) {
                                 "INSERT INTO bookings (reference, room_id, check_in, guests, price) VALUES "
                                 "($1, $2, $3, $4, $5)",
                                 {reference, booking.room, booking.check_in, booking.guests, booking.price});
-    // The server is gone, COMMIT returned with a warning (its wait for the repository was cut short), or the witness could
-    // not write: nobody was told, so nothing is promised.
+    // The server is gone, COMMIT returned with a warning (its wait for the repository was cut short), or
+    // the witness could not write: nobody was told, so nothing is promised.
     if (!booked.ok() || !(*connection)->last_warning().empty() || !witness_.record(reference, booking).ok())
       return;
     ++acknowledged_;

@@ -35,6 +35,7 @@ struct Capture::Session {
   Timeline timeline = 0;
   Lsn appended;
   Lsn synced;
+  Lsn held_end;            // of the log when the session began
   bool holds_any = false;  // of this timeline: before its first byte there is no position to report
   MonoInstant last_report;
 
@@ -73,6 +74,7 @@ struct Capture::Session {
     if (const auto end = writer().end()) {
       holds_any = true;
       timeline = end->branch;
+      held_end = {end->position};
       if (end->branch > server.timeline)
         return Error{Errc::kRefused,
                      fmt::format("the server is on timeline {}, and the log has gone on to timeline {}: an "
@@ -89,10 +91,10 @@ struct Capture::Session {
     if (newest) {
       holds_any = true;
       timeline = newest->branch;
+      held_end = {newest->to};
     }
-    if (newest && newest->branch == server.timeline)
+    if (newest)  // a short piece is streamed again from its start: pieces begin at boundaries
       return StreamRequest{options().slot, newest->branch, segment_size.floor({newest->to})};
-    if (newest) return StreamRequest{options().slot, newest->branch, {newest->to}};
     const Lsn start = slot.restart.is_none() ? server.flushed : slot.restart;
     return StreamRequest{options().slot, server.timeline, segment_size.floor(start)};
   }
@@ -118,7 +120,7 @@ struct Capture::Session {
                    fmt::format("the log is on timeline {}, which is no ancestor of the server's timeline {}",
                                place.timeline, server.timeline),
                    "this server has another past: give it a datastore name of its own"};
-    if (place.start < left->left_at) return {};  // its rest is streamed first
+    if (held_end < left->left_at) return {};  // its rest is streamed first
     return begin_timeline(place, server.timeline, left->left_at);
   }
 

@@ -47,10 +47,11 @@ Result<std::optional<Bytes>> fetch(const Repository& repository, const WalGetReq
   const auto segment = parse_segment_name(request.file, control.wal_segment_size);
   if (!segment.ok()) return std::optional<Bytes>{};
   const uint64_t start = control.wal_segment_size.start_of(segment->number).value;
-  const auto end = log->end_of(segment->timeline, start);
-  if (!end || *end <= start) return std::optional<Bytes>{};
+  const auto held = log->end_of(segment->timeline, start);
+  const uint64_t end = std::min(held.value_or(0), request.until.value_or(Lsn{UINT64_MAX}).value);
+  if (end <= start) return std::optional<Bytes>{};
   DR_TRY(Bytes bytes,
-         log->read(segment->timeline, start, std::min(*end - start, control.wal_segment_size.bytes)));
+         log->read(segment->timeline, start, std::min(end - start, control.wal_segment_size.bytes)));
   bytes.resize(control.wal_segment_size.bytes);
   return std::optional(std::move(bytes));
 }

@@ -11,7 +11,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
+#include "datastore/postgres/lsn.h"
 #include "os/clock.h"
 #include "os/file_system.h"
 #include "repository/repository.h"
@@ -25,7 +27,8 @@ struct WalGetRequest {
   std::string file;  // %f
   Path destination;  // %p: relative to the data directory, our working directory
   Path data_directory = ".";
-  unsigned tries = 4;  // for a repository that cannot be reached
+  std::optional<Lsn> until;  // nothing of the log from here on exists for this recovery
+  unsigned tries = 4;        // for a repository that cannot be reached
 };
 
 // Opens the repository when it is needed, once.
