@@ -11,6 +11,17 @@ namespace {
 // A socket's whole path must fit into 107 bytes.
 constexpr size_t kScratchNameMax = 90;
 
+// The same text without colours, for machines and recordings.
+class PlainOutput final : public Output {
+ public:
+  explicit PlainOutput(Output& below) : Output(Kind{}), below_(below) {}
+  void write(std::string_view text) override { below_.write(text); }
+  bool flush() override { return below_.flush(); }
+
+ private:
+  Output& below_;
+};
+
 Result<Path> make_scratch(App& app, const Invocation& invocation) {
   Path scratch;
   if (const auto chosen = invocation.path("--directory")) {
@@ -31,9 +42,11 @@ Result<Path> make_scratch(App& app, const Invocation& invocation) {
   return scratch;
 }
 
-Status tell(App& app, const Path& scratch, bool& good) {
-  Story story(app, scratch);
-  // With --json the story goes to standard error, and standard output is the summary alone.
+// With --json the story goes to standard error, and standard output is the summary alone.
+Status tell(App& app, const Path& scratch, bool headless, bool& good) {
+  Output& chosen = app.json ? app.err : app.out;
+  PlainOutput plain(chosen);
+  Story story(app, headless ? plain : chosen, scratch);
   DR_OK(story.tell());
   good = story.failed_checks().empty();
   if (app.json)
@@ -52,7 +65,7 @@ int run_demo(App& app, const Invocation& invocation) {
   const auto scratch = make_scratch(app, invocation);
   if (!scratch.ok()) return report(app, scratch.error());
   bool good = false;
-  const Status told = tell(app, *scratch, good);
+  const Status told = tell(app, *scratch, invocation.has("--headless"), good);
   if (invocation.has("--keep")) {
     app.err.write(fmt::format("kept: {}\n", scratch->string()));
   } else if (const Status removed = remove_tree(app.fs, *scratch); !removed.ok()) {

@@ -64,8 +64,8 @@ std::string grouped(uint64_t number) {
 
 }  // namespace
 
-Story::Story(App& app, Path scratch)
-    : app_(app), out_(app.json ? app.err : app.out), scratch_(std::move(scratch)), program_(this_program()) {}
+Story::Story(App& app, Output& out, Path scratch)
+    : app_(app), out_(out), scratch_(std::move(scratch)), program_(this_program()) {}
 Story::~Story() = default;
 
 void Story::act(const std::string& title) {

@@ -26,7 +26,8 @@ struct Measured {
 
 class Story {
  public:
-  Story(App& app, Path scratch);
+  // `out` hears the story.
+  Story(App& app, Output& out, Path scratch);
   ~Story();
   // Tells it. An error: it could not be told to the end. Otherwise see failed_checks().
   Status tell();
@@ -53,7 +54,7 @@ class Story {
   Result<std::string> daruma(std::vector<std::string> arguments, bool quiet = false);
 
   App& app_;
-  Output& out_;  // where the story goes: standard output, or standard error when that is for --json
+  Output& out_;
   const Path scratch_;
   const Path program_;
   int acts_ = 0;
