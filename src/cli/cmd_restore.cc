@@ -143,8 +143,8 @@ void print_result(App& app, const RecoveryPoint& point, const RestoreOptions& op
   if (app.json) {
     Json out = plan_json(point, options, bytes);
     out.set("files", result.files)
-        .set("files_seconds", std::chrono::duration<double>(result.files_took).count())
-        .set("wal_seconds", std::chrono::duration<double>(result.wal_took).count());
+        .set("files_ms", std::chrono::duration_cast<std::chrono::milliseconds>(result.files_took).count())
+        .set("wal_ms", std::chrono::duration_cast<std::chrono::milliseconds>(result.wal_took).count());
     app.out.write(out.pretty());
     return;
   }

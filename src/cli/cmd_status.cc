@@ -96,8 +96,8 @@ Result<DatastoreStatus> status_of(App& app, StateDirectory& state, const Reposit
 }
 
 Json to_json(const DatastoreStatus& status) {
-  const auto seconds = [](const std::optional<Duration>& duration) {
-    return duration ? Json(std::chrono::duration<double>(*duration).count()) : Json();
+  const auto milliseconds = [](const std::optional<Duration>& duration) {
+    return duration ? Json(std::chrono::duration_cast<std::chrono::milliseconds>(*duration).count()) : Json();
   };
   Json out = Json::object();
   out.set("datastore", status.name)
@@ -107,8 +107,8 @@ Json to_json(const DatastoreStatus& status) {
       .set("timeline", status.capture.timeline)
       .set("flushed", status.capture.flushed)
       .set("server_end", status.capture.server_end)
-      .set("rpo_objective_seconds", seconds(status.rpo_objective))
-      .set("rpo_now_seconds", seconds(status.rpo_now))
+      .set("rpo_objective_ms", milliseconds(status.rpo_objective))
+      .set("rpo_now_ms", milliseconds(status.rpo_now))
       .set("snapshots", status.snapshots)
       .set("newest_snapshot_at", status.newest_snapshot ? Json(*status.newest_snapshot) : Json());
   return out;

@@ -40,7 +40,9 @@ std::string configuration(const Path& scratch) {
       scratch.string());
 }
 
-double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+int64_t milliseconds(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
 
 Result<uint64_t> bytes_below(FileSystem& fs, const Path& directory) {
   DR_TRY(const auto entries, fs.list_dir(directory));
@@ -330,11 +332,11 @@ std::string Story::json() const {
         .set("lost", measured.bookings.missing + measured.bookings.different)
         .set("acknowledged", measured.bookings.acknowledged)
         .set("found", measured.bookings.found)
-        .set("rto_objective_seconds", seconds(kObjectiveRto))
-        .set("rto_seconds", seconds(measured.outage))
-        .set("restore_seconds", seconds(measured.restore))
-        .set("replay_seconds", seconds(measured.replay))
-        .set("protected_again_seconds", seconds(measured.protected_again))
+        .set("rto_objective_ms", milliseconds(kObjectiveRto))
+        .set("rto_ms", milliseconds(measured.outage))
+        .set("restore_ms", milliseconds(measured.restore))
+        .set("replay_ms", milliseconds(measured.replay))
+        .set("protected_again_ms", milliseconds(measured.protected_again))
         .set("restored_bytes", measured.restored_bytes);
     recoveries.push(std::move(row));
   }
