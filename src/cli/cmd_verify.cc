@@ -16,6 +16,8 @@ const char* word(Finding::Severity severity) {
       return "damage";
     case Finding::Severity::kLost:
       return "lost";
+    case Finding::Severity::kHole:
+      return "hole";
     case Finding::Severity::kGarbage:
       return "garbage";
   }
@@ -47,8 +49,9 @@ void print(App& app, const VerifyReport& report, bool read_data) {
   uint64_t garbage = 0;
   for (const Finding& finding : report.findings) {
     if (finding.severity == Finding::Severity::kGarbage && ++garbage > 0) continue;
-    app.out.write(fmt::format("{} {}: {}\n", paint(app.out, Colour::kRed, word(finding.severity)),
-                              finding.object, finding.what));
+    const Colour colour = finding.severity == Finding::Severity::kHole ? Colour::kYellow : Colour::kRed;
+    app.out.write(fmt::format("{} {}: {}\n", paint(app.out, colour, word(finding.severity)), finding.object,
+                              finding.what));
     if (!finding.affects.empty()) app.out.write("  affects " + finding.affects + "\n");
   }
   if (garbage > 0)

@@ -139,8 +139,9 @@ void check_snapshots(VerifyRun& run, const std::vector<Repository::StoredCommit>
 }  // namespace
 
 bool VerifyReport::ok() const {
-  return std::ranges::all_of(
-      findings, [](const Finding& finding) { return finding.severity == Finding::Severity::kGarbage; });
+  return std::ranges::none_of(findings, [](const Finding& finding) {
+    return finding.severity == Finding::Severity::kDamage || finding.severity == Finding::Severity::kLost;
+  });
 }
 
 Result<VerifyReport> verify(const Repository& repository, const VerifyOptions& options) {

@@ -38,8 +38,10 @@ Result<Heads> parse_heads(std::string_view json);  // kInvalid: not such a text
 
 struct Finding {
   enum class Severity : uint8_t {
-    kDamage,   // bytes are wrong or gone that a recovery point needs
-    kLost,     // acknowledged, remembered, and not there any more (rollback, removal)
+    kDamage,  // bytes are wrong or gone that a recovery point needs
+    kLost,    // acknowledged, remembered, and not there any more (rollback, removal)
+    kHole,    // a log holds nothing between two ranges: capture was interrupted then, or pieces were removed;
+              // a copy cannot show which, and nothing inside can be recovered
     kGarbage,  // nothing needs it: left-overs of crashes
   };
   Severity severity = Severity::kDamage;
@@ -58,7 +60,7 @@ struct VerifyReport {
   std::vector<LogRange> ranges;  // of all streams
   std::vector<Finding> findings;
   bool had_memory = false;  // else: "newest state not provable"
-  bool ok() const;          // no damage, nothing lost
+  bool ok() const;          // no damage, nothing lost; holes are not held against it
 };
 
 struct VerifyOptions {

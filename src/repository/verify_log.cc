@@ -99,11 +99,11 @@ class LogChecker {
   void check_holes(const std::vector<LogRange>& ranges) {
     for (size_t i = 1; i < ranges.size(); ++i)
       if (ranges[i].branch == ranges[i - 1].branch)
-        run_.damage(log_prefix(stream_),
-                    fmt::format("a hole in branch {}: nothing is held from {:016x} to {:016x}; a piece was "
-                                "removed, or capture was interrupted then",
-                                ranges[i].branch, ranges[i - 1].to, ranges[i].from),
-                    {{}, describe(stream_, ranges[i].branch, ranges[i - 1].to)});
+        run_.hole(log_prefix(stream_),
+                  fmt::format("branch {}: nothing is held from {:016x} to {:016x}; capture was interrupted "
+                              "then, or pieces were removed",
+                              ranges[i].branch, ranges[i - 1].to, ranges[i].from),
+                  describe(stream_, ranges[i].branch, ranges[i - 1].to));
   }
 
   // Branch 1 is the first; every other has left one, and its history is stored before its bytes.

@@ -50,6 +50,9 @@ struct VerifyRun {
   void garbage(const std::string& object, const std::string& cause) {
     findings.add(Finding::Severity::kGarbage, object, cause, {});
   }
+  void hole(const std::string& object, const std::string& cause, const std::string& affects) {
+    findings.add(Finding::Severity::kHole, object, cause, {{}, affects});
+  }
   void lost(const std::string& object, const std::string& cause, const std::string& affects) {
     findings.add(Finding::Severity::kLost, object, cause, {{}, affects});
   }
