@@ -6,7 +6,7 @@
 #include <array>
 
 #include "base/size.h"
-#include "datastore/postgres/control_file.h"
+#include "datastore/postgres/capture_place.h"
 #include "datastore/postgres/settings.h"
 #include "datastore/postgres/wal_summary.h"
 
@@ -31,20 +31,23 @@ struct Capture::Session {
   Capture& capture;
   std::unique_ptr<ReplicationConnection> connection;
   ServerIdentity server;
+  TimelineWay way;
   SegmentSize segment_size;
   Timeline timeline = 0;
   Lsn appended;
   Lsn synced;
-  Lsn held_end;            // of the log when the session began
   bool holds_any = false;  // of this timeline: before its first byte there is no position to report
   MonoInstant last_report;
 
   LogWriter& writer() { return *capture.writer_; }
   const Options& options() { return capture.options_; }
+  LogStream stream() { return {options().datastore, server.system_identifier}; }
 
   Status greet() {
     DR_TRY(server, connection->identify());
-    const auto expected = options().system_identifier;
+    // Without one given, the first server seen is the one: the open writer is of its log.
+    const uint64_t seen = capture.status().system_identifier;
+    const auto expected = seen != 0 ? std::optional(seen) : options().system_identifier;
     if (expected && *expected != server.system_identifier)
       return Error{
           Errc::kRefused,
@@ -69,130 +72,134 @@ struct Capture::Session {
     return connection->read_slot(options().slot);
   }
 
-  // Where to go on, from what the repository holds.
-  Result<StreamRequest> find_place(const SlotInfo& slot) {
-    if (const auto end = writer().end()) {
-      holds_any = true;
-      timeline = end->branch;
-      held_end = {end->position};
-      if (end->branch > server.timeline)
-        return Error{Errc::kRefused,
-                     fmt::format("the server is on timeline {}, and the log has gone on to timeline {}: an "
-                                 "old server came back",
-                                 server.timeline, end->branch),
-                     "stop one of the two; to go back to the old one, give it a datastore name of its own"};
-      return StreamRequest{options().slot, end->branch, {end->position}};
-    }
-    LogStream stream{options().datastore, server.system_identifier};
-    DR_TRY(const auto log, LogReader::open(capture.repository_, stream));
-    const LogRange* newest = nullptr;
-    for (const LogRange& range : log->ranges())
-      if (range.branch <= server.timeline) newest = &range;
-    if (newest) {
-      holds_any = true;
-      timeline = newest->branch;
-      held_end = {newest->to};
-    }
-    if (newest)  // a short piece is streamed again from its start: pieces begin at boundaries
-      return StreamRequest{options().slot, newest->branch, segment_size.floor({newest->to})};
-    const Lsn start = slot.restart.is_none() ? server.flushed : slot.restart;
-    return StreamRequest{options().slot, server.timeline, segment_size.floor(start)};
-  }
-
-  // Stores the history of the server's timeline; where it leaves the timeline asked for, if that is an
-  // ancestor.
-  Result<std::optional<TimelineAncestor>> store_history(Timeline ancestor_of_server) {
-    if (server.timeline == 1) return std::optional<TimelineAncestor>{};
+  // Stores the histories of the server's timeline and its ancestors, and takes the way from them.
+  Status learn_way() {
+    way = {server.timeline, {}};
+    if (server.timeline == 1) return {};
     DR_TRY(const std::string text, connection->timeline_history(server.timeline));
-    DR_OK(writer().put_history(server.timeline, as_bytes(text)));
-    DR_TRY(const auto ancestors, parse_history(text));
-    for (const TimelineAncestor& ancestor : ancestors)
-      if (ancestor.timeline == ancestor_of_server) return std::optional(ancestor);
-    return std::optional<TimelineAncestor>{};
-  }
-
-  // Moves `place` to the server's timeline if its own is already at its end there.
-  Status leave_old_timeline(StreamRequest& place) {
-    DR_TRY(const auto left, store_history(place.timeline));
-    if (place.timeline == server.timeline) return {};
-    if (!left)
-      return Error{Errc::kRefused,
-                   fmt::format("the log is on timeline {}, which is no ancestor of the server's timeline {}",
-                               place.timeline, server.timeline),
-                   "this server has another past: give it a datastore name of its own"};
-    if (held_end < left->left_at) return {};  // its rest is streamed first
-    return begin_timeline(place, server.timeline, left->left_at);
-  }
-
-  Status begin_timeline(StreamRequest& place, Timeline next, Lsn switched_at) {
-    DR_OK(writer().close_piece());
-    place = {options().slot, next, segment_size.floor(switched_at)};
-    options().on_event({CaptureEvent::Kind::kTimelineSwitched, next, switched_at, {}, {}});
-    return {};
-  }
-
-  // The server no longer has the WAL at `place`: says so, and goes on from what it has.
-  Status jump_gap(StreamRequest& place) {
-    DR_OK(writer().close_piece());
-    const Status dropped = connection->drop_slot(options().slot);
-    if (!dropped.ok() && !dropped.is(Errc::kNotFound)) return dropped;
-    DR_TRY(const SlotInfo slot, ensure_slot());
-    const Lsn from = std::max(place.start, appended);
-    place = {options().slot, server.timeline,
-             segment_size.floor(slot.restart.is_none() ? server.flushed : slot.restart)};
-    holds_any = false;
-    options().on_event({CaptureEvent::Kind::kGap, place.timeline, from, place.start,
-                        "the server has removed WAL that was not yet captured; a new snapshot is needed"});
-    return {};
-  }
-
-  Status start_at(StreamRequest& place) {
-    Status started = connection->start_streaming(place);
-    if (started.is(Errc::kNotFound)) {
-      DR_OK(jump_gap(place));
-      started = connection->start_streaming(place);
+    DR_OK(keep(writer().put_history(server.timeline, as_bytes(text))));
+    DR_TRY(way.ancestors, parse_history(text));
+    for (const TimelineAncestor& ancestor : way.ancestors) {
+      if (ancestor.timeline == 1) continue;
+      const auto older = connection->timeline_history(ancestor.timeline);
+      if (older.is(Errc::kNotFound))
+        continue;  // the server has dropped it, and its children name what it says
+      DR_OK(older);
+      DR_OK(keep(writer().put_history(ancestor.timeline, as_bytes(*older))));
     }
-    DR_OK(started);
-    if (place.timeline != timeline) holds_any = false;
-    timeline = place.timeline;
-    appended = synced = place.start;
     return {};
+  }
+
+  Status check_not_outlived(const LogReader& log) {
+    Timeline newest = log.ranges().empty() ? 0 : log.ranges().back().branch;
+    if (!log.histories().empty()) newest = std::max(newest, log.histories().rbegin()->first);
+    if (newest <= server.timeline) return {};
+    return Error{Errc::kRefused,
+                 fmt::format("the server is on timeline {}, and the log has gone on to timeline {}: an "
+                             "old server came back",
+                             server.timeline, newest),
+                 "stop one of the two; to go back to the old one, give it a datastore name of its own"};
+  }
+
+  // Where to go on, from what the repository holds.
+  Result<CapturePlace> find_place(const SlotInfo& slot) {
+    // Damage elsewhere in the log is no reason to capture nothing; `verify` tells of it.
+    DR_TRY(const auto log,
+           LogReader::open(capture.repository_, stream(), [](const std::string&, const Error&) {}));
+    DR_OK(check_not_outlived(*log));
+    if (!log->ranges().empty()) timeline = log->ranges().back().branch;
+    CapturePlace place = postgres::find_place(log->ranges(), way, slot, server.flushed, segment_size);
+    if (const auto end = writer().end(); end && way.has(end->branch))
+      place = {end->branch, {end->position}, {end->position}};
+    return leave_ended_timelines(place, way, segment_size);
+  }
+
+  // What is open may be of another place, or of a timeline that the server was recovered away from.
+  Status close_what_does_not_go_on(const CapturePlace& place) {
+    const auto end = writer().end();
+    if (!end || (end->branch == place.timeline && end->position == place.start.value)) return {};
+    return keep(writer().close_piece());
+  }
+
+  // The server no longer has the WAL at the place wanted: says so, and goes on from what it has.
+  Status jump_gap(const SlotInfo& slot) {
+    const CapturePlace wanted{timeline, appended, {}};
+    CapturePlace next = place_of_slot(way, slot, server.flushed, segment_size);
+    if (slot.restart.is_none() || !goes_beyond(next, wanted)) {
+      const Status dropped = connection->drop_slot(options().slot);
+      if (!dropped.ok() && !dropped.is(Errc::kNotFound)) return dropped;
+      DR_TRY(const SlotInfo fresh, ensure_slot());
+      next = place_of_slot(way, fresh, server.flushed, segment_size);
+    }
+    if (!goes_beyond(next, wanted))
+      return Error{
+          Errc::kUnavailable,
+          fmt::format("the server has no WAL at {} of timeline {}, and its new slot keeps none behind it",
+                      to_string(wanted.start), wanted.timeline)};
+    options().on_event({CaptureEvent::Kind::kGap, next.timeline, wanted.start, next.start,
+                        "the server has removed WAL that was not yet captured; a new snapshot is needed"});
+    return start_at(next);
+  }
+
+  static bool goes_beyond(const CapturePlace& next, const CapturePlace& wanted) {
+    return next.timeline > wanted.timeline || next.start > wanted.start;
+  }
+
+  Status start_at(const CapturePlace& place) {
+    DR_OK(close_what_does_not_go_on(place));
+    if (timeline != 0 && timeline < place.timeline)
+      options().on_event({CaptureEvent::Kind::kTimelineSwitched,
+                          place.timeline,
+                          std::max(place.start, way.begins_of(place.timeline)),
+                          {},
+                          {}});
+    timeline = place.timeline;
+    holds_any = !place.held_to.is_none();
+    appended = synced = place.start;
+    return connection->start_streaming({options().slot, place.timeline, place.start});
   }
 
   Status run(std::stop_token stop) {
     DR_TRY(const SlotInfo slot, ensure_slot());
-    DR_TRY(StreamRequest place, find_place(slot));
-    DR_OK(leave_old_timeline(place));
-    DR_OK(start_at(place));
+    DR_OK(learn_way());
+    DR_TRY(const CapturePlace place, find_place(slot));
+    Status started = start_at(place);
+    if (started.is(Errc::kNotFound)) started = jump_gap(slot);
+    DR_OK(started);
     capture.set_state(CaptureStatus::State::kStreaming, "");
-    options().on_event({CaptureEvent::Kind::kStreaming, place.timeline, place.start, {}, {}});
+    options().on_event({CaptureEvent::Kind::kStreaming, timeline, appended, {}, {}});
     DR_OK(make_safe());
     while (!stop.stop_requested()) {
-      auto received = connection->receive(Deadline{last_report + options().status_every});
-      if (received.is(Errc::kNotFound)) {  // streaming begins before the server looks for the WAL
-        DR_OK(jump_gap(place));
-        DR_OK(start_at(place));
+      auto message = connection->receive(Deadline{last_report + options().status_every});
+      if (message.is(Errc::kNotFound)) {  // a server finds out only when it reads
+        DR_OK(jump_gap(slot));
         continue;
       }
-      DR_TRY(const StreamMessage message, std::move(received));
-      if (const auto* wal = std::get_if<WalData>(&message)) {
-        DR_OK(take(*wal));
-      } else if (const auto* keepalive = std::get_if<Keepalive>(&message)) {
-        capture.status_.lock()->server_end = keepalive->server_end;
-        if (keepalive->reply_requested) DR_OK(make_safe());
-      } else if (const auto* end = std::get_if<EndOfTimeline>(&message)) {
-        DR_OK(make_safe_locally());
-        DR_TRY(server, connection->identify());
-        DR_TRY(const auto left, store_history(place.timeline));
-        if (!left)
-          return Error{Errc::kUnavailable, "the new timeline's history does not name the one that ended"};
-        DR_OK(begin_timeline(place, end->next_timeline, end->next_start));
-        DR_OK(start_at(place));
-      } else {
-        DR_OK(make_safe());
-      }
+      DR_OK(message);
+      DR_OK(handle(*message));
     }
     return make_safe();
+  }
+
+  Status handle(const StreamMessage& message) {
+    if (const auto* wal = std::get_if<WalData>(&message)) return take(*wal);
+    if (std::holds_alternative<EndOfTimeline>(message)) return follow_server();
+    if (const auto* keepalive = std::get_if<Keepalive>(&message)) {
+      capture.status_.lock()->server_end = keepalive->server_end;
+      if (!keepalive->reply_requested) return {};
+    }
+    return make_safe();
+  }
+
+  // It may have gone on by more than one timeline: each is followed to its end.
+  Status follow_server() {
+    DR_OK(make_safe_locally());
+    DR_TRY(server, connection->identify());
+    DR_OK(learn_way());
+    const CapturePlace next = leave_ended_timelines({timeline, appended, appended}, way, segment_size);
+    if (next.timeline == timeline)
+      return Error{Errc::kUnavailable, "the new timeline's history does not name the one that ended"};
+    return start_at(next);
   }
 
   Status take(const WalData& wal) {
@@ -281,6 +288,7 @@ Status Capture::session(std::stop_token stop) {
   {
     auto status = status_.lock();
     status->system_identifier = session.server.system_identifier;
+    status->server_end = session.server.flushed;
     ++status->connects;
   }
   DR_OK(open_writer(session.server.system_identifier, session.segment_size));

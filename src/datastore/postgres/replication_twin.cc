@@ -159,8 +159,9 @@ Result<std::string> TwinConnection::show(const std::string& setting) {
 Status TwinConnection::create_slot(const std::string& name, bool temporary) {
   auto now = state_.play.lock();
   DR_OK(command(*now));
-  const Lsn oldest = std::max(state_.recording.timelines[0].start, now->recycled_before);
-  const auto [slot, made] = now->slots.try_emplace(name, Slot{oldest, temporary, 0, temporary ? id_ : 0});
+  // From the last checkpoint's redo position on; the only checkpoint that a recording knows is the backup's.
+  const Lsn redo = std::max(state_.recording.backup_start, now->recycled_before);
+  const auto [slot, made] = now->slots.try_emplace(name, Slot{redo, temporary, 0, temporary ? id_ : 0});
   return made ? Status() : Status(Error{Errc::kExists, fmt::format("replication slot '{}' exists", name)});
 }
 
