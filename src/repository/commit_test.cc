@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "repository/log_testing.h"
 #include "repository/repository_fixture.h"
 
 namespace daruma {
@@ -64,6 +65,25 @@ TEST_F(CommitChainTest, ItsNewestIsFoundWhateverItsLength) {
     append();
     EXPECT_EQ(*repository->newest_commit(repository.writer), n);
   }
+}
+
+// Each number that a writer is about to take is taken by another process just before.
+TEST_F(CommitChainTest, AWriterThatLosesTheRaceFollowsTheOneThatWonIt) {
+  HookedStore racing(repository.store);
+  const auto slow =
+      *Repository::open({{"memory", &racing}}, repository.key, repository.clock, *repository.random);
+  int races = 3;
+  racing.before_put = [&](const std::string&) -> Status {
+    if (races-- > 0) append("the fast one's");
+    return {};
+  };
+  Commit commit;
+  commit.datastore = "the slow one's";
+  const auto stored = slow->append_commit(repository.writer, commit, {});
+  ASSERT_TRUE(stored.ok());
+  EXPECT_EQ(stored->commit.number, 4u);
+  EXPECT_THAT(numbers(), ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(damage, ElementsAre());
 }
 
 TEST_F(CommitChainTest, TwoWritersOfOneChainBothGetIn) {
