@@ -57,6 +57,15 @@ class FileLock {
   virtual ~FileLock() = default;
 };
 
+// The mounted file system that a directory lies on.
+class Volume {
+ public:
+  virtual ~Volume() = default;
+  // Makes all bytes, sizes and names on it durable, whoever wrote them: for many files far cheaper than
+  // syncing each. A write that failed since this Volume was opened is an error (on Linux from 5.8 on).
+  virtual Status sync() = 0;
+};
+
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -73,6 +82,7 @@ class FileSystem {
   virtual Result<std::vector<DirectoryEntry>> list_dir(const Path& path) = 0;
   virtual Status sync_dir(const Path& path) = 0;
   virtual Status remove_dir(const Path& path) = 0;
+  virtual Result<std::unique_ptr<Volume>> open_volume(const Path& directory) = 0;
 
   // Does not follow a symbolic link at `path` itself.
   virtual Result<FileInfo> info(const Path& path) = 0;

@@ -270,6 +270,13 @@ TYPED_TEST(FileSystemTest, SyncsSucceed) {
   auto file = *this->fs().create(this->at("f"), 0600);
   EXPECT_TRUE(file->sync().ok());
   EXPECT_TRUE(this->fs().sync_dir(this->at("")).ok());
+  EXPECT_TRUE((*this->fs().open_volume(this->at("")))->sync().ok());
+}
+
+TYPED_TEST(FileSystemTest, AVolumeIsNamedByADirectoryOnIt) {
+  auto file = *this->fs().create(this->at("f"), 0600);
+  EXPECT_FALSE(this->fs().open_volume(this->at("f")).ok());
+  EXPECT_TRUE(this->fs().open_volume(this->at("missing")).is(Errc::kNotFound));
 }
 
 TEST(RealFileSystem, AFullDiskIsNoSpace) {

@@ -73,6 +73,20 @@ class RealFile final : public File {
   Path path_;
 };
 
+class RealVolume final : public Volume {
+ public:
+  RealVolume(Descriptor descriptor, Path path) : fd_(std::move(descriptor)), path_(std::move(path)) {}
+
+  Status sync() override {
+    if (::syncfs(fd_.get()) != 0) return os_error(errno, "sync the file system of", path_);
+    return {};
+  }
+
+ private:
+  Descriptor fd_;
+  Path path_;
+};
+
 class RealFileLock final : public FileLock {
  public:
   explicit RealFileLock(Descriptor descriptor) : fd_(std::move(descriptor)) {}
@@ -80,6 +94,12 @@ class RealFileLock final : public FileLock {
  private:
   Descriptor fd_;
 };
+
+Result<Descriptor> open_directory(const Path& path) {
+  Descriptor fd(uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+  if (!fd.valid()) return os_error(errno, "open directory", path);
+  return fd;
+}
 
 Result<std::unique_ptr<File>> open_file(const Path& path, int flags, uint32_t mode, std::string_view verb) {
   Descriptor fd(uninterrupted([&] { return ::open(path.c_str(), flags | O_CLOEXEC, mode); }));
@@ -151,14 +171,17 @@ class RealFileSystem final : public FileSystem {
   }
 
   Status sync_dir(const Path& path) override {
-    const Descriptor fd(
-        uninterrupted([&] { return ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
-    if (!fd.valid()) return os_error(errno, "open directory", path);
+    DR_TRY(const Descriptor fd, open_directory(path));
     return done(::fsync(fd.get()), "sync directory", path);
   }
 
   Status remove_dir(const Path& path) override {
     return done(::rmdir(path.c_str()), "remove directory", path);
+  }
+
+  Result<std::unique_ptr<Volume>> open_volume(const Path& directory) override {
+    DR_TRY(Descriptor fd, open_directory(directory));
+    return std::unique_ptr<Volume>(std::make_unique<RealVolume>(std::move(fd), directory));
   }
 
   Result<FileInfo> info(const Path& path) override {

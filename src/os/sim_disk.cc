@@ -131,6 +131,15 @@ void SimDisk::touch(const SimInodePtr& inode) {
   touched.push_back(inode);
 }
 
+void SimDisk::sync_all() {
+  for (const SimInodePtr& inode : touched) {
+    inode->content.sync();
+    inode->names.sync();
+    inode->listed = false;
+  }
+  touched.clear();
+}
+
 void SimDisk::cut_power() {
   static constexpr SimFate kFates[] = {SimFate::kSome, SimFate::kSome, SimFate::kNothing,
                                        SimFate::kEverything};

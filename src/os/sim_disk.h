@@ -60,6 +60,7 @@ struct SimDisk {
     return change(verb, path, needs_space, work, [] {});
   }
   void touch(const SimInodePtr& inode);
+  void sync_all();
   void cut_power();
 };
 

@@ -117,6 +117,26 @@ class SimFile final : public File {
   uint64_t power_cuts_;  // when it was opened
 };
 
+class SimVolume final : public Volume {
+ public:
+  SimVolume(std::shared_ptr<SimFileSystem::State> state, Path path)
+      : state_(std::move(state)), path_(std::move(path)), power_cuts_(state_->disk.lock()->power_cuts) {}
+
+  Status sync() override {
+    auto disk = state_->disk.lock();
+    if (disk->power_cuts != power_cuts_) return sim_power_gone("sync", path_);
+    return disk->change("sync the file system of", path_, false, [&] {
+      disk->sync_all();
+      return Status();
+    });
+  }
+
+ private:
+  std::shared_ptr<SimFileSystem::State> state_;
+  Path path_;
+  uint64_t power_cuts_;  // when it was opened
+};
+
 class SimFileLock final : public FileLock {
  public:
   SimFileLock(std::shared_ptr<SimFileSystem::State> state, SimInodePtr inode)
@@ -216,6 +236,15 @@ Status SimFileSystem::remove_file(const Path& path) {
 Status SimFileSystem::remove_dir(const Path& path) {
   auto disk = state_->disk.lock();
   return disk->change("remove directory", path, false, [&] { return disk->remove_name(path, true); });
+}
+
+Result<std::unique_ptr<Volume>> SimFileSystem::open_volume(const Path& directory) {
+  {
+    auto disk = state_->disk.lock();
+    if (disk->power_is_gone) return sim_power_gone("open directory", directory);
+    DR_OK(disk->find_directory(directory, "open directory"));
+  }
+  return std::unique_ptr<Volume>(std::make_unique<SimVolume>(state_, directory));
 }
 
 Status SimFileSystem::set_mode(const Path& path, uint32_t mode) {

@@ -1,12 +1,13 @@
 // os/sim_file_system.h: a disk that loses what was not synced and tears what was under way.
 //
-// Fault model. A write is visible at once and durable after File::sync of that file. A name (create, rename,
-// link, remove, mkdir) is visible at once and durable after sync_dir of its directory (both directories of a
-// rename). power_cut(): of everything not durable a subset chosen by the seed survives, in 512-byte sectors
-// for writes, each by itself for names; seed 0 keeps nothing. A sector or name that changed several times may
-// come back in any of its states since its last sync; a rename within one directory survives whole or not at
-// all; a file's size survives by itself, with zeros where no sector did. Synced bytes never change, but for
-// damage() on purpose. Modes are durable at once. Times of change are counted, not read from a clock.
+// Fault model. A write is visible at once and durable after File::sync of that file. A name (create,
+// rename, link, remove, mkdir) is visible at once and durable after sync_dir of its directory (both
+// directories of a rename), and both after Volume::sync. power_cut(): of everything not durable a subset
+// chosen by the seed survives, in 512-byte sectors for writes, each by itself for names; seed 0 keeps
+// nothing. A sector or name that changed several times may come back in any of its states since its last
+// sync; a rename within one directory survives whole or not at all; a file's size survives by itself, with
+// zeros where no sector did. Synced bytes never change, but for damage() on purpose. Modes are durable at
+// once. Times of change are counted, not read from a clock.
 // Relative paths start at "/", the only directory of a new disk.
 // Threads: any; one lock.
 #pragma once
@@ -52,6 +53,7 @@ class SimFileSystem final : public FileSystem {
   Result<std::vector<DirectoryEntry>> list_dir(const Path& path) override;
   Status sync_dir(const Path& path) override;
   Status remove_dir(const Path& path) override;
+  Result<std::unique_ptr<Volume>> open_volume(const Path& directory) override;
   Result<FileInfo> info(const Path& path) override;
   Status set_mode(const Path& path, uint32_t mode) override;
   Status rename(const Path& from, const Path& to) override;
@@ -65,6 +67,7 @@ class SimFileSystem final : public FileSystem {
  private:
   struct State;
   friend class SimFile;
+  friend class SimVolume;
   friend class SimFileLock;
   std::shared_ptr<State> state_;
 };

@@ -100,6 +100,30 @@ TEST(SimDisk, ASyncedNameSaysNothingOfTheBytes) {
               ElementsAre("", std::string(1, '\0'), "x"));
 }
 
+TEST(SimDisk, ASyncedVolumeKeepsAllBytesAndNames) {
+  const auto story = [](SimFileSystem& disk) {
+    const auto volume = *disk.open_volume("/");
+    write(*make(disk, "/f"), 0, "x");
+    ASSERT_TRUE(disk.create_dir("/d", 0700).ok());
+    write(*make(disk, "/d/g"), 0, "y");
+    ASSERT_TRUE(volume->sync().ok());
+    make(disk, "/later");
+  };
+  EXPECT_THAT(
+      outcomes(story, [](SimFileSystem& disk) { return text_of(disk, "/f") + text_of(disk, "/d/g"); }),
+      ElementsAre("xy"));
+}
+
+TEST(SimDisk, AVolumeFromBeforeThePowerCutSyncsNothing) {
+  SimFileSystem disk;
+  const auto volume = *disk.open_volume("/");
+  disk.power_cut();
+  make(disk, "/f");
+  EXPECT_TRUE(volume->sync().is(Errc::kFailed));
+  disk.power_cut();
+  EXPECT_EQ(names_in(disk), "");
+}
+
 TEST(SimDisk, EverySectorOfAWriteSurvivesByItself) {
   const auto story = [](SimFileSystem& disk) {
     write(*make_durable(disk, "/f", std::string(1536, 'o')), 0, std::string(1536, 'n'));
