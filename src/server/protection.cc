@@ -99,7 +99,10 @@ class Guard {
  private:
   Status make_capture() {
     std::optional<uint64_t> known;
-    DR_OK(newest_snapshot(repository_, datastore_.name, known));
+    const auto newest = newest_snapshot(repository_, datastore_.name, known);
+    // A damaged snapshot says whose it is all the same, and is no reason to capture nothing.
+    if (!newest.ok() && !known) return newest.error();
+    if (!newest.ok()) say_({true, datastore_.name, newest.error().what});
     server_ = postgres::libpq_replication(datastore_.connection, *datastore_.slot, clock_);
     postgres::Capture::Options options;
     options.datastore = datastore_.name;

@@ -7,11 +7,11 @@
 // Stall:   when the repository cannot take more (full, unreachable), nothing is reported, and commits that
 // wait for us wait
 //          (`when_stalled: wait`). It tries again with back-off; nothing is skipped.
-// Timelines: a promotion is followed, and so is each of several that happened while we were away: every timeline
-//          to its end, its history stored, then the next one from the segment of the switch. A server that was
-//          recovered away from the log's newest timeline is followed from where its own begins. One on an older
-//          timeline than the log is refused: two servers would be writing. Holes before newer log are filled
-//          while the slot keeps them.
+// Timelines: a promotion is followed, and so is each of several that happened while we were away: every
+//          timeline to its end, its history stored, then the next one from the segment of the switch. A
+//          server that was recovered away from the log's newest timeline is followed from where its own
+//          begins. One on an older timeline than the log is refused: two servers would be writing. Holes
+//          before newer log are filled while the slot keeps them.
 // Errors:  run() returns only when stopped, or with what no retry can cure: kRefused (another system
 // identifier, split
 //          brain, remote_apply, rights), kCorrupt (the repository).

@@ -1,5 +1,5 @@
-// Capture of scripted servers with a past: promoted, promoted twice, recovered to a moment before a promotion,
-// come back from before one, exchanged for another, or without the WAL that is wanted.
+// Capture of scripted servers with a past: promoted, promoted twice, recovered to a moment before a
+// promotion, come back from before one, exchanged for another, or without the WAL that is wanted.
 #include "datastore/postgres/capture.h"
 
 #include <gmock/gmock.h>

@@ -8,8 +8,13 @@
 namespace daruma::postgres {
 namespace {
 
-constexpr std::array<std::string_view, 18> kRemoved{"archive_cleanup_command",
+constexpr std::array<std::string_view, 23> kRemoved{"archive_cleanup_command",
                                                     "archive_mode",
+                                                    "config_file",
+                                                    "data_directory",
+                                                    "external_pid_file",
+                                                    "hba_file",
+                                                    "ident_file",
                                                     "primary_conninfo",
                                                     "primary_slot_name",
                                                     "promote_trigger_file",
@@ -88,16 +93,23 @@ std::string recovery_block(const RecoveryPoint& point, Then then, const std::str
       "# remove them when it has taken over for good.\n"
       "archive_mode = 'off'\nsynchronous_standby_names = ''\nprimary_conninfo = ''\n";
   out += fmt::format("restore_command = {}\n", quote_setting(restore_command));
+  // Whatever a file that postgresql.conf includes says of them. PostgreSQL takes no second target, and counts
+  // an empty one behind the real one as the end of that, so the real one comes last.
+  for (const char* setting : {"archive_cleanup_command", "recovery_end_command", "primary_slot_name"})
+    out += fmt::format("{} = ''\n", setting);
+  out += "recovery_min_apply_delay = '0'\n";
+  for (const char* kind : {"", "_lsn", "_name", "_time", "_xid"})
+    out += fmt::format("recovery_target{} = ''\n", kind);
   out += fmt::format("recovery_target_timeline = '{}'\n", point.timeline);
   out += fmt::format("recovery_target_action = '{}'\n", action_name(then));
   if (point.immediate) return out + "recovery_target = 'immediate'\n";
   if (point.stop_before)
-    return out + fmt::format("recovery_target_lsn = '{}'\nrecovery_target_inclusive = 'off'\n",
+    return out + fmt::format("recovery_target_inclusive = 'off'\nrecovery_target_lsn = '{}'\n",
                              to_string(*point.stop_before));
   // Without a target PostgreSQL promotes at the end of the log whatever the action says, so the end is made a
   // target.
   if (then != Then::kPromote && point.last_record)
-    out += fmt::format("recovery_target_lsn = '{}'\nrecovery_target_inclusive = 'on'\n",
+    out += fmt::format("recovery_target_inclusive = 'on'\nrecovery_target_lsn = '{}'\n",
                        to_string(*point.last_record));
   return out;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <deque>
 
@@ -19,6 +20,10 @@ namespace {
 constexpr std::string_view kConfiguration = "configuration/";
 constexpr std::string_view kTablespaces = "pg_tblspc/";
 constexpr std::string_view kControlFile = "global/pg_control";
+// They decide what a start does, and what they decided for the old server is not meant for this one. With
+// standby.signal a restored server would follow and never promote.
+constexpr std::array<std::string_view, 5> kSignals{"standby.signal", "recovery.signal", "recovery.conf",
+                                                   "promote", "fallback_promote"};
 constexpr uint64_t kSmallFile = 1 * kMiB;
 constexpr uint64_t kSpareBytes = 64 * kMiB;
 constexpr size_t kTasksUnderWay = 64;
@@ -98,7 +103,10 @@ class Restore {
     const std::string_view rest = name.substr(kTablespaces.size());
     uint32_t oid = 0;
     const auto parsed = std::from_chars(rest.data(), rest.data() + rest.size(), oid);
-    if (parsed.ec != std::errc() || oid == 0) return options_.target / name;
+    // A directory instead of a link (allow_in_place_tablespaces) is part of the data directory.
+    const auto has_oid = [&](const TablespaceInfo& tablespace) { return tablespace.oid == oid; };
+    if (parsed.ec != std::errc() || std::ranges::none_of(meta_.tablespaces, has_oid))
+      return options_.target / name;
     const size_t used = static_cast<size_t>(parsed.ptr - rest.data());
     if (used == rest.size()) return tablespace_path(options_, oid);
     return tablespace_path(options_, oid) / rest.substr(used + 1);
@@ -159,6 +167,7 @@ class Restore {
         return Error{Errc::kCancelled, "the restore was stopped; the target is incomplete and cannot start"};
       if (entry.type == FileEntry::Type::kDirectory || entry.path == kControlFile) return {};
       if (entry.path.starts_with(kConfiguration)) return {};
+      if (std::ranges::find(kSignals, entry.path) != kSignals.end()) return {};
       if (entry.type == FileEntry::Type::kSymlink) return fs_.symlink(entry.target, path_of(entry.path));
       ++result_.files;
       const Path path = path_of(entry.path);
