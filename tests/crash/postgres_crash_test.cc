@@ -84,7 +84,6 @@ class Machine {
     auto store = open_directory_store(disk_, *random_, "/");
     DR_CHECK(store.ok() && Repository::create({"here", store->get()}, key_, clock_, *random_).ok());
     server_.set_piece_bytes(512 * kKiB);  // each is a flush; fewer keep the schedules few
-    server_.write_until(hotel().backup_end + 600'000);
   }
 
   SimFileSystem& disk() { return disk_; }
@@ -109,6 +108,7 @@ class Machine {
 
   // Captures until the server has been told that all is safe, or until it has tried in vain.
   Status capture() {
+    server_.write_until(end());  // only now, or the backup would have brought it
     std::stop_source stop;
     int tries = 0;
     Capture::Options options;
@@ -125,7 +125,7 @@ class Machine {
       const CaptureStatus status = capture.status();
       remember(status);
       if (status.state == CaptureStatus::State::kStreaming && status.timeline == last_timeline() &&
-          status.flushed == end())
+          status.flushed == end() && server_.reported_flushed("daruma") >= end())
         stop.request_stop();
       if (status.state != CaptureStatus::State::kStreaming && ++tries > 8) stop.request_stop();
     };
