@@ -92,6 +92,9 @@ std::string recovery_block(const RecoveryPoint& point, Then then, const std::str
       "used;\n"
       "# remove them when it has taken over for good.\n"
       "archive_mode = 'off'\nsynchronous_standby_names = ''\nprimary_conninfo = ''\n";
+  // With readers let in, recovery stops and waits for a person where the log tells of a setting such as
+  // max_connections raised after the snapshot. Without them only pausing is impossible.
+  out += fmt::format("hot_standby = '{}'\n", then == Then::kPause ? "on" : "off");
   out += fmt::format("restore_command = {}\n", quote_setting(restore_command));
   // Whatever a file that postgresql.conf includes says of them. PostgreSQL takes no second target, and counts
   // an empty one behind the real one as the end of that, so the real one comes last.
