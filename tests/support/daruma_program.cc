@@ -37,7 +37,7 @@ std::string DarumaProgram::configuration(const PostgresServer& server, const Dar
   std::string text = fmt::format(
       "state: {}\n"
       "repository:\n"
-      "  key: {{file: {}}}\n"
+      "  key: {{file: \"{}\"}}\n"
       "  copies:\n"
       "    - {{name: here, url: \"file://{}\"}}\n"
       "datastores:\n"

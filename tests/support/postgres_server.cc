@@ -85,6 +85,7 @@ PostgresServer::PostgresServer(PostgresOptions options) : options_(std::move(opt
   std::string lines = "fsync = off\nshared_buffers = 16MB\n";
   for (const std::string& line : options_.configuration) lines += line + "\n";
   write_file("postgresql.conf", lines);
+  if (options_.configuration_outside) move_configuration_out();
 }
 
 PostgresServer::PostgresServer(Path data_directory, PostgresOptions options)
@@ -110,6 +111,16 @@ void PostgresServer::prepare() {
   if (options_.tcp) port_ = free_port();
 }
 
+void PostgresServer::move_configuration_out() {
+  const Path etc = make_directory("etc");
+  std::string text = std::string(as_text(*read_file(scratch_.fs(), data_ / "postgresql.conf", 1 << 20)));
+  text += fmt::format("data_directory = '{}'\nhba_file = '{}'\nident_file = '{}'\n", data_.native(),
+                      (etc / "pg_hba.conf").native(), (etc / "pg_ident.conf").native());
+  write_file("postgresql.conf", text);
+  for (const char* name : {"postgresql.conf", "pg_hba.conf", "pg_ident.conf"})
+    must(scratch_.fs().rename(data_ / name, etc / name));
+}
+
 std::vector<std::string> PostgresServer::as_server_user() const {
   // The server must not outlive a test program that dies.
   std::vector<std::string> argv = {"setpriv", "--pdeathsig", "QUIT"};
@@ -127,6 +138,9 @@ Status PostgresServer::try_start(Duration patience) {
       {programs_ / "postgres", "-D", data_, "-c", "unix_socket_directories=" + directory().native(), "-c",
        fmt::format("listen_addresses={}", options_.tcp ? "127.0.0.1" : ""), "-c",
        fmt::format("port={}", port_)});
+  if (options_.configuration_outside)
+    command.argv.insert(command.argv.end(),
+                        {"-c", "config_file=" + (directory() / "etc/postgresql.conf").native()});
   command.working_directory = directory();
   command.output = directory() / "server.log";
   DR_TRY(process_, processes_->start(command));

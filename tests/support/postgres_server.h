@@ -22,6 +22,8 @@ namespace daruma {
 struct PostgresOptions {
   uint32_t wal_segment_mib = 16;
   bool checksums = true;
+  // postgresql.conf, pg_hba.conf and pg_ident.conf lie in the directory `etc` beside the data, as on Debian.
+  bool configuration_outside = false;
   bool tcp = false;                             // listen on 127.0.0.1 too, at a port that was free
   std::vector<std::string> configuration = {};  // lines for postgresql.conf
 };
@@ -79,6 +81,7 @@ class PostgresServer {
 
  private:
   void prepare();
+  void move_configuration_out();
   void must_run(const std::string& program, const std::vector<std::string>& arguments);
   void give_to_server_user(const Path& path) const;
   [[noreturn]] void fail(const Error& error);
