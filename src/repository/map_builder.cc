@@ -154,15 +154,18 @@ Status MapBuilder::put_index() {
   return uploader_.put(name, sealer.take());
 }
 
-Result<MapBuilder::Finished> MapBuilder::finish(Manifest& manifest) {
+Status MapBuilder::flush() {
   DR_OK(status());
   DR_CHECK(waiting_.empty());
   DR_OK(end_table());
   DR_OK(frames_.flush());
   DR_OK(put_index());
   DR_OK(maps_.flush());
-  DR_OK(uploader_.drain());
+  return uploader_.drain();
+}
 
+Result<MapBuilder::Finished> MapBuilder::finish(Manifest& manifest) {
+  DR_OK(flush());
   manifest.files = files_;
   manifest.bytes_stored = uploader_.bytes_put();
   manifest.tables = tables_;

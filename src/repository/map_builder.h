@@ -45,6 +45,9 @@ class MapBuilder {
   // input is taken and dropped.
   void take(MapInput input);
 
+  // Everything taken so far is durable when this returns; no entry may be open.
+  Status flush();
+
   struct Finished {
     MapId manifest_id;
     Location manifest;

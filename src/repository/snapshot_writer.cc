@@ -166,6 +166,7 @@ class Writer final : public SnapshotWriter {
     manifest.datastore = options_.datastore;
     manifest.started = started;
     manifest.bytes_read = read_;
+    DR_OK(maps_.flush());  // so that `meta` can tell how much was stored
     DR_TRY(manifest.meta, meta());
     manifest.ended = repository_.clock().now();
     DR_TRY(const MapBuilder::Finished finished, maps_.finish(manifest));

@@ -14,6 +14,7 @@ namespace daruma {
 namespace {
 
 constexpr Duration kTick = std::chrono::seconds(1);
+constexpr Duration kLookEvery = std::chrono::seconds(10);
 constexpr Duration kRetryFinal = std::chrono::seconds(10);  // a person may have mended what no retry could
 constexpr Duration kRetrySnapshot = std::chrono::seconds(30);
 constexpr int kTicksPerMemory = 10;
@@ -153,8 +154,11 @@ class Guard {
     }
   }
 
+  // Other processes take snapshots too, so the repository is asked, but not at every tick.
   bool due() {
     if (snapshot_wanted_) return true;
+    if (clock_.mono() < look_again_) return false;
+    look_again_ = clock_.mono() + kLookEvery;
     const auto commits = repository_.commits([](const std::string&, const Error&) {});
     if (!commits.ok()) return false;
     std::optional<Instant> newest;
@@ -201,6 +205,7 @@ class Guard {
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<postgres::ReplicationServer> server_;
   std::optional<postgres::Capture> capture_;
+  MonoInstant look_again_{};  // of the snapshot thread
   std::atomic<bool> snapshot_wanted_{false};
   std::jthread capturing_;
   std::jthread publishing_;

@@ -166,8 +166,8 @@ struct Capture::Session {
     Status started = start_at(place);
     if (started.is(Errc::kNotFound)) started = jump_gap(slot);
     DR_OK(started);
-    capture.set_state(CaptureStatus::State::kStreaming, "");
-    options().on_event({CaptureEvent::Kind::kStreaming, timeline, appended, {}, {}});
+    // After a stall it is well again when the repository has taken something, not when the server is back.
+    if (capture.status().state != CaptureStatus::State::kStalled) say_streaming();
     DR_OK(make_safe());
     while (!stop.stop_requested()) {
       auto message = connection->receive(Deadline{last_report + options().status_every});
@@ -188,7 +188,9 @@ struct Capture::Session {
       capture.status_.lock()->server_end = keepalive->server_end;
       if (!keepalive->reply_requested) return {};
     }
-    return make_safe();
+    DR_OK(make_safe());
+    say_streaming();
+    return {};
   }
 
   // It may have gone on by more than one timeline: each is followed to its end.
@@ -212,7 +214,9 @@ struct Capture::Session {
     capture.status_.lock()->server_end = wal.server_end;
     DR_TRY(const bool more, connection->message_waiting());
     if (more && appended - synced < kUnsyncedMax) return {};
-    return make_safe();
+    DR_OK(make_safe());
+    say_streaming();
+    return {};
   }
 
   // A failed writer is dropped and opened again: what is in its tail is no longer known.
@@ -231,6 +235,12 @@ struct Capture::Session {
     status->flushed = appended;
     if (appended >= status->server_end) status->caught_up = now;
     return {};
+  }
+
+  void say_streaming() {
+    if (capture.status().state == CaptureStatus::State::kStreaming) return;
+    capture.set_state(CaptureStatus::State::kStreaming, "");
+    options().on_event({CaptureEvent::Kind::kStreaming, timeline, appended, {}, {}});
   }
 
   // Durable first, reported second: the order that everything rests on.

@@ -1,5 +1,7 @@
 #include "datastore/postgres/wal_get.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/size.h"
@@ -35,25 +37,65 @@ Result<bool> link_local(FileSystem& fs, const WalGetRequest& request, SegmentSiz
   return true;
 }
 
-// nullopt: the repository is fine and does not have it.
+// Whether WAL of this timeline is held before and after `position`, but not there: PostgreSQL would take the
+// hole for the end of the log, and promote.
+bool is_hole(const LogReader& log, Timeline timeline, uint64_t position) {
+  bool before = false;
+  bool after = false;
+  for (const LogRange& range : log.ranges()) {
+    if (range.branch != timeline) continue;
+    before |= range.from < position;
+    after |= range.from > position;
+  }
+  return before && after;
+}
+
+std::optional<Bytes> history_text(const LogReader& log, const std::string& file) {
+  for (const auto& [timeline, text] : log.histories())
+    if (history_name(timeline) == file) return to_bytes(as_bytes(text));
+  return std::nullopt;
+}
+
+// nullopt: there is no such segment. kCorrupt: there should be, and a hole is where it was.
+Result<std::optional<Bytes>> segment_bytes(const LogReader& log, const WalGetRequest& request,
+                                           const ControlFile& control, const SegmentId& segment) {
+  const uint64_t size = control.wal_segment_size.bytes;
+  const uint64_t start = control.wal_segment_size.start_of(segment.number).value;
+  const uint64_t until = request.until.value_or(Lsn{UINT64_MAX}).value;
+  if (until <= start) return std::optional<Bytes>{};
+  const uint64_t held = std::max(start, log.end_of(segment.timeline, start).value_or(start));
+  if (held < std::min(start + size, until) && is_hole(log, segment.timeline, held))
+    return Error{Errc::kCorrupt,
+                 fmt::format("WAL of timeline {} is missing from {} on, and held after that",
+                             segment.timeline, to_string(Lsn{held})),
+                 "see `daruma points` for what can be recovered"};
+  const uint64_t end = std::min({held, until, start + size});
+  if (end == start) return std::optional<Bytes>{};
+  DR_TRY(Bytes bytes, log.read(segment.timeline, start, end - start));
+  bytes.resize(size);
+  return std::optional(std::move(bytes));
+}
+
+// nullopt: the repository is fine and does not have it. Damage elsewhere in the log stops nobody, but what is
+// not found beside damage may be what was damaged.
 Result<std::optional<Bytes>> fetch(const Repository& repository, const WalGetRequest& request,
                                    const ControlFile& control) {
-  DR_TRY(const auto log, LogReader::open(repository, {request.datastore, control.system_identifier}));
+  std::optional<Error> damage;
+  DR_TRY(const auto log, LogReader::open(repository, {request.datastore, control.system_identifier},
+                                         [&](const std::string&, const Error& error) { damage = error; }));
+  std::optional<Bytes> found;
   if (request.file.ends_with(".history")) {
-    for (const auto& [timeline, text] : log->histories())
-      if (history_name(timeline) == request.file) return std::optional(to_bytes(as_bytes(text)));
-    return std::optional<Bytes>{};
+    found = history_text(*log, request.file);
+  } else if (const auto segment = parse_segment_name(request.file, control.wal_segment_size); segment.ok()) {
+    DR_TRY(found, segment_bytes(*log, request, control, *segment));
   }
-  const auto segment = parse_segment_name(request.file, control.wal_segment_size);
-  if (!segment.ok()) return std::optional<Bytes>{};
-  const uint64_t start = control.wal_segment_size.start_of(segment->number).value;
-  const auto held = log->end_of(segment->timeline, start);
-  const uint64_t end = std::min(held.value_or(0), request.until.value_or(Lsn{UINT64_MAX}).value);
-  if (end <= start) return std::optional<Bytes>{};
-  DR_TRY(Bytes bytes,
-         log->read(segment->timeline, start, std::min(end - start, control.wal_segment_size.bytes)));
-  bytes.resize(control.wal_segment_size.bytes);
-  return std::optional(std::move(bytes));
+  if (!found && damage) return *damage;
+  if (!found && log->ranges().empty())
+    return Error{
+        Errc::kCorrupt,
+        fmt::format("the repository holds no log of '{}' for this database cluster", request.datastore),
+        "is this copy of the repository complete?"};
+  return found;
 }
 
 }  // namespace
