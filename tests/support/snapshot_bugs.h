@@ -41,6 +41,9 @@ class ForgetfulDisk final : public FileSystem {
     return bug_ == SnapshotBug::kDirectoryNeverSynced ? Status{} : below_.sync_dir(path);
   }
   Status remove_dir(const Path& path) override { return below_.remove_dir(path); }
+  Result<std::unique_ptr<Volume>> open_volume(const Path& directory) override {
+    return below_.open_volume(directory);
+  }
   Result<FileInfo> info(const Path& path) override { return below_.info(path); }
   Status set_mode(const Path& path, uint32_t mode) override { return below_.set_mode(path, mode); }
   Status rename(const Path& from, const Path& to) override { return below_.rename(from, to); }
