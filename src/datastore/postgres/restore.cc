@@ -349,6 +349,13 @@ Status check_target(FileSystem& fs, const RestoreOptions& options, const Snapsho
     return Error{Errc::kRefused,
                  fmt::format("a PostgreSQL server (pid {}) runs in {}", *pid, options.target.string()),
                  "stop it and set the directory aside, or restore into another one"};
+  for (Path above = std::filesystem::absolute(options.target).lexically_normal().parent_path();
+       above != above.root_path(); above = above.parent_path())
+    if (fs.info(above / "PG_VERSION").ok())
+      return Error{Errc::kRefused,
+                   fmt::format("{} lies inside {}, which is a PostgreSQL data directory",
+                               options.target.string(), above.string()),
+                   "restore beside it"};
   DR_TRY(const bool free, is_free(fs, options.target));
   if (!free)
     return Error{Errc::kRefused, fmt::format("{} is not empty", options.target.string()),
