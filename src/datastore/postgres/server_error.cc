@@ -46,8 +46,8 @@ std::string log_in_hint(const ServerFault& fault, const Peer& peer) {
 }
 
 std::string password_hint(const ServerFault&, const Peer& peer) {
-  return fmt::format("check the password given for role {} (daruma.yaml: password_env names the variable)",
-                     peer.user);
+  return fmt::format(
+      "check the password given for role {} (daruma.yaml: connection.password says where it is)", peer.user);
 }
 
 std::string rights_hint(const ServerFault& fault, const Peer& peer) {
@@ -131,9 +131,15 @@ ServerFault parse_connection_failure(const std::string& text) {
     }
     if (at == 0) break;
   }
-  std::string plain = text;
-  std::replace(plain.begin(), plain.end(), '\n', ' ');
-  plain.erase(std::min(plain.find_last_not_of(" \t") + 1, plain.size()));
+  std::string plain;  // one line, however libpq broke and indented it
+  for (const char c : text) {
+    const bool blank = c == '\n' || c == '\t' || c == ' ';
+    if (!blank)
+      plain += c;
+    else if (!plain.empty() && plain.back() != ' ')
+      plain += ' ';
+  }
+  if (plain.ends_with(' ')) plain.pop_back();
   return {"", plain};
 }
 

@@ -79,7 +79,7 @@ TEST(ConnectionFailure, KeepsLibpqsOwnWordsWhenTheServerNeverSpoke) {
   const ServerFault fault =
       parse_connection_failure("connection failed: Connection refused\n\tIs it running?\n");
   EXPECT_EQ(fault.sqlstate, "");
-  EXPECT_EQ(fault.message, "connection failed: Connection refused \tIs it running?");
+  EXPECT_EQ(fault.message, "connection failed: Connection refused Is it running?");
   EXPECT_EQ(parse_connection_failure("").message, "");
 }
 

@@ -42,9 +42,12 @@ Result<std::map<std::string, std::string>> read_recovery_settings(ReplicationCon
 }
 
 Result<std::vector<ConfigurationFile>> read_outside_configuration(SqlConnection& sql) {
-  const std::string hint =
-      "GRANT pg_read_all_settings, pg_read_server_files TO the role; GRANT EXECUTE ON FUNCTION "
-      "pg_read_file(text) TO the role;";
+  DR_TRY(const auto user, sql.query("SELECT quote_ident(current_user)"));
+  const std::string role = user.empty() || user.front().empty() ? "" : user.front().front().value_or("");
+  const std::string hint = fmt::format(
+      "as a superuser: GRANT pg_read_all_settings, pg_read_server_files TO {0}; GRANT EXECUTE ON FUNCTION "
+      "pg_read_file(text) TO {0};",
+      role);
   DR_TRY(const auto rows, sql.query("SELECT name, setting FROM pg_settings WHERE name IN ('data_directory', "
                                     "'config_file', 'hba_file', 'ident_file')"));
   std::map<std::string, std::string> where;
