@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/size.h"
@@ -91,7 +92,7 @@ std::string forecast_text(const std::optional<uint64_t>& rate, uint64_t bytes) {
 std::string stop_text(const RecoveryPoint& point) {
   if (point.immediate) return "as soon as it is consistent";
   if (point.stop_before) return fmt::format("just before {}", to_string(*point.stop_before));
-  return fmt::format("{}, the end of the log held", to_string(point.end_of_log));
+  return fmt::format("at {}, the end of the log held", to_string(point.end_of_log));
 }
 
 Json plan_json(const RecoveryPoint& point, const RestoreOptions& options, uint64_t bytes) {
@@ -124,17 +125,34 @@ std::string plan_text(App& app, const Catalog& catalog, const postgres::Wish& wi
                      point.timeline);
   out += fmt::format("  takes     {}\n", forecast_text(known_rate(app), bytes + point.wal_bytes));
   out += fmt::format("  stops     {}\n", stop_text(point));
-  out += fmt::format("  last commit kept  {}\n",
-                     point.last_commit ? to_rfc3339(*point.last_commit) : "none after the snapshot");
+  out += fmt::format("  keeps     {}\n", point.last_commit ? "commits up to " + to_rfc3339(*point.last_commit)
+                                                           : "the snapshot's commits; none came after it");
   out += fmt::format("  into      {}\n", options.target.string());
   for (const postgres::TablespaceInfo& tablespace : point.snapshot->meta.tablespaces) {
     const auto mapped = options.tablespaces.find(tablespace.oid);
-    out += fmt::format("  tablespace {}  (was {}) into {}\n", tablespace.oid, tablespace.location,
+    out += fmt::format("            tablespace {} (it was in {}): {}\n", tablespace.oid, tablespace.location,
                        mapped != options.tablespaces.end()
                            ? mapped->second.string()
                            : fmt::format("{}.tablespaces/{}", options.target.string(), tablespace.oid));
   }
   for (const std::string& note : point.notes) out += "  note: " + note + "\n";
+  return out;
+}
+
+std::string next_text(const App& app, const RestoreOptions& options) {
+  std::string out = fmt::format("next: start PostgreSQL on it as its owner, e.g.  pg_ctl -D {} start\n",
+                                options.target.string());
+  const std::string& variable = app.config->repository.key.passphrase_environment;
+  if (!variable.empty())
+    out += fmt::format("      with {} in its environment: it may fetch more of the log\n", variable);
+  if (options.then == postgres::Then::kPause)
+    out +=
+        "      it stops at that moment and can be read; SELECT pg_wal_replay_resume(); opens it for "
+        "writing\n";
+  if (options.then == postgres::Then::kShutdown)
+    out +=
+        "      it shuts down at that moment (pg_ctl calls that a failure); to open it later, set\n"
+        "      recovery_target_action = 'promote' at the end of its postgresql.auto.conf\n";
   return out;
 }
 
@@ -153,8 +171,58 @@ void print_result(App& app, const RecoveryPoint& point, const RestoreOptions& op
                             options.target.string(), result.files, human_bytes(result.bytes),
                             human_bytes(result.wal_bytes), human_duration(took)));
   for (const std::string& note : result.notes) app.out.write("  note: " + note + "\n");
-  app.out.write(fmt::format("next: start PostgreSQL on it as its owner, e.g.  pg_ctl -D {} start\n",
-                            options.target.string()));
+  app.out.write(next_text(app, options));
+}
+
+// Leaves only the snapshot asked for: what is damaged in a newer one is then not needed.
+Status choose_snapshot(Catalog& catalog, const std::string& wanted) {
+  const auto other = [&](const postgres::Snapshot& snapshot) {
+    return !snapshot.stored.commit.snapshot.hex().starts_with(wanted);
+  };
+  const auto matches = catalog.snapshots.size() - std::ranges::count_if(catalog.snapshots, other);
+  if (matches != 1)
+    return Error{Errc::kRefused,
+                 fmt::format("{} snapshots of {} begin with '{}'", matches == 0 ? "no" : "several",
+                             catalog.datastore, wanted),
+                 fmt::format("`daruma points {}` lists them", catalog.datastore)};
+  std::erase_if(catalog.snapshots, other);
+  return {};
+}
+
+// A point that cannot be reached: nothing failed, and nothing was touched.
+Result<RecoveryPoint> resolve_or_refuse(const App& app, const Invocation& invocation, const Catalog& catalog,
+                                        const postgres::Wish& wish) {
+  auto point = resolve(catalog, wish, invocation.number("--timeline").value_or(0), app.clock.now());
+  if (!point.is(Errc::kNotFound)) return point;
+  Error error = std::move(point).error();
+  error.code = Errc::kRefused;
+  return error;
+}
+
+void add_hint(Error& error, const std::string& hint) {
+  error.hint += (error.hint.empty() ? "" : "\n") + hint;
+}
+
+// What is missing or damaged in the newest snapshot may be whole in an older one.
+Error with_way_around(Error error, const std::vector<postgres::Snapshot>& all, const RecoveryPoint& point) {
+  if (error.code != Errc::kCorrupt && error.code != Errc::kNotFound) return error;
+  const postgres::Snapshot* older = nullptr;
+  for (const postgres::Snapshot& snapshot : all)
+    if (snapshot.meta.end < point.snapshot->meta.end) older = &snapshot;
+  if (older)
+    add_hint(error,
+             fmt::format("an older snapshot and more of the log lead to the same moment: --snapshot {}",
+                         older->stored.commit.snapshot.hex().substr(0, 8)));
+  return error;
+}
+
+// What a restore that ended half-way has left.
+Error unfinished(Error error, const RestoreOptions& options) {
+  if (error.code != Errc::kRefused)
+    add_hint(error,
+             fmt::format("what is in {} is incomplete and cannot start: remove it, or restore elsewhere",
+                         options.target.string()));
+  return error;
 }
 
 Result<int> restore_datastore(App& app, const Invocation& invocation) {
@@ -162,12 +230,17 @@ Result<int> restore_datastore(App& app, const Invocation& invocation) {
   DR_TRY(const postgres::Wish wish, postgres::parse_wish(invocation.value("--at").value_or("latest")));
   DR_TRY(RestoreOptions options, options_of(app, invocation));
   DR_TRY(const Session session, open_session(app));
-  DR_TRY(const Catalog catalog, postgres::load_catalog(*session.repository, datastore));
-  DR_TRY(const RecoveryPoint point,
-         resolve(catalog, wish, invocation.number("--timeline").value_or(0), app.clock.now()));
+  DR_TRY(Catalog catalog, postgres::load_catalog(*session.repository, datastore));
+  const auto all = catalog.snapshots;
+  if (const auto wanted = invocation.value("--snapshot")) DR_OK(choose_snapshot(catalog, *wanted));
+  DR_TRY(const RecoveryPoint point, resolve_or_refuse(app, invocation, catalog, wish));
   options.restore_command = restore_command(app, datastore, point);
-  DR_TRY(const auto snapshot, SnapshotReader::open(*session.repository, point.snapshot->stored));
-  DR_TRY(const uint64_t bytes, postgres::restored_bytes(*snapshot));
+  const auto size = [&]() -> Result<uint64_t> {
+    DR_TRY(const auto snapshot, SnapshotReader::open(*session.repository, point.snapshot->stored));
+    return postgres::restored_bytes(*snapshot);
+  }();
+  if (!size.ok()) return with_way_around(size.error(), all, point);
+  const uint64_t bytes = *size;
   if (!app.json) app.out.write(plan_text(app, catalog, wish, point, options, bytes));
   DR_OK(check_target(app.fs, options, point.snapshot->meta, bytes + point.wal_bytes));
   if (invocation.has("--plan")) {
@@ -184,7 +257,7 @@ Result<int> restore_datastore(App& app, const Invocation& invocation) {
     };
     return restore(app.fs, app.clock, *session.repository, catalog, point, options, app.stop);
   }();
-  DR_OK(result);
+  if (!result.ok()) return with_way_around(unfinished(std::move(result).error(), options), all, point);
   remember_rate(app, *result);
   print_result(app, point, options, *result, bytes);
   return static_cast<int>(kDone);

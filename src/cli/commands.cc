@@ -38,10 +38,11 @@ constexpr std::array<ArgumentRow, 1> kPointsArguments{{
 
 constexpr std::array<ArgumentRow, 1> kRestoreArguments{
     {{"DATASTORE", "its name, as `daruma points` shows it"}}};
-constexpr std::array<OptionRow, 6> kRestoreOptions{{
+constexpr std::array<OptionRow, 7> kRestoreOptions{{
     {"--to", Form::kText, "DIR", "the directory to restore into; it must be new or empty", true},
     {"--at", Form::kText, "POINT", "the moment to come back to; without it, latest"},
     {"--timeline", Form::kNumber, "N", "the history to follow, where there was more than one"},
+    {"--snapshot", Form::kText, "ID", "start from this snapshot, when a newer one is damaged"},
     {"--then", Form::kChoice, "promote|pause|shutdown",
      "what the server does at that moment; without it, promote"},
     {"--tablespace", Form::kPair, "OID=DIR", "where a tablespace goes; without it, DIR.tablespaces/OID",

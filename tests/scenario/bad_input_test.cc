@@ -163,6 +163,8 @@ TEST_F(BadInput, ATargetInUseIsNotTouched) {
   daruma_.must({"backup"});
   expect_ends({"restore", "bookings", "--to", server_.data()}, kRefused,
               AllOf(HasSubstr("a PostgreSQL server (pid "), HasSubstr("set the directory aside")));
+  expect_ends({"restore", "bookings", "--to", server_.data() / "restored"}, kRefused,
+              HasSubstr("which is a PostgreSQL data directory"));
   book(1);
   server_.stop();
   const auto data = files_below(server_.data());
@@ -182,19 +184,20 @@ TEST_F(BadInput, APointThatIsNotThereIsRefusedBeforeAnythingIsWritten) {
     SCOPED_TRACE(at);
     expect_ends({"restore", "bookings", "--to", "restored", "--at", at}, code, says);
   };
-  to("2001-02-03T04:05:06Z", kFailed,
+  to("2001-02-03T04:05:06Z", kRefused,
      AllOf(HasSubstr("is before anything that can be recovered: the first snapshot of bookings"),
            HasSubstr("the earliest moment is --at 20")));
   to("2999-01-01T00:00:00Z", kUsage,
      AllOf(HasSubstr("2999-01-01T00:00:00Z is in the future"), HasSubstr("--at latest")));
-  to("lsn:FF/0", kFailed, AllOf(HasSubstr("FF/0 is past the end of the log held"), HasSubstr("--at latest")));
-  to("lsn:0/1", kFailed, HasSubstr("is before anything that can be recovered"));
-  to("xid:4000000000", kFailed,
+  to("lsn:FF/0", kRefused,
+     AllOf(HasSubstr("FF/0 is past the end of the log held"), HasSubstr("--at latest")));
+  to("lsn:0/1", kRefused, HasSubstr("is before anything that can be recovered"));
+  to("xid:4000000000", kRefused,
      HasSubstr("the end of transaction 4000000000 is not in the log held of bookings"));
-  to("name:nobody-made-it", kFailed, HasSubstr("restore point 'nobody-made-it' is not in the log held"));
+  to("name:nobody-made-it", kRefused, HasSubstr("restore point 'nobody-made-it' is not in the log held"));
   to("2026-01-01 10:00", kUsage, HasSubstr("2026-01-01 10:00"));
   to("yesterday", kUsage, HasSubstr("yesterday"));
-  expect_ends({"restore", "bookings", "--to", "restored", "--timeline", "7"}, kFailed,
+  expect_ends({"restore", "bookings", "--to", "restored", "--timeline", "7"}, kRefused,
               HasSubstr("no WAL of timeline 7 of bookings is held"));
   expect_ends({"restore", "guests", "--to", "restored"}, kFailed, HasSubstr("guests"));
   EXPECT_FALSE(there(path("restored")));
