@@ -79,17 +79,17 @@ Type<RepositoryConfig> repository_table() {
   const auto copy = mapping<CopyConfig>({
       field("name", &CopyConfig::name, name(), required(), "what messages and other settings call it"),
       field("url", &CopyConfig::url, copy_url(), required(),
-            "where it is: file:///DIRECTORY or s3://BUCKET/PREFIX"),
+            "where it is: file:///DIRECTORY; s3://BUCKET/PREFIX is refused by this version"),
       field("medium", &CopyConfig::medium, name(), optional(),
-            "what it is kept on, as in disk, object or tape; `doctor` counts different ones"),
-      field("site", &CopyConfig::site, name(), optional(), "where it stands; `doctor` counts different ones"),
+            "what it is kept on, as in disk, object or tape; a note in this version"),
+      field("site", &CopyConfig::site, name(), optional(), "where it stands; a note in this version"),
   });
   return mapping<RepositoryConfig>(
       {
           field("key", &RepositoryConfig::key, key, required(),
                 "what opens it; without it nothing can be recovered"),
           field("copies", &RepositoryConfig::copies, list(copy), required(),
-                "the places that hold it, each complete by itself; at least one"),
+                "the places that hold it, each complete by itself; exactly one in this version"),
       },
       check_copies);
 }
@@ -148,14 +148,15 @@ Type<SnapshotsConfig> snapshots_table() {
   return mapping<SnapshotsConfig>({
       field("every", &SnapshotsConfig::every, duration(), optional(),
             "how often `serve` takes one; without it, only `daruma backup` does"),
-      field("keep", &SnapshotsConfig::keep, keep, optional(), "how many stay; without it, all"),
+      field("keep", &SnapshotsConfig::keep, keep, optional(), "how many stay; this version keeps all"),
   });
 }
 
 Type<DatastoreConfig> datastore_table() {
   const auto objective = mapping<ObjectiveConfig>({
       field("rpo", &ObjectiveConfig::rpo, duration(), optional(), "the most that may be lost, as time"),
-      field("rto", &ObjectiveConfig::rto, duration(), optional(), "the longest that recovery may take"),
+      field("rto", &ObjectiveConfig::rto, duration(), optional(),
+            "the longest that recovery may take; a note in this version"),
   });
   return mapping<DatastoreConfig>({
       field("kind", &DatastoreConfig::kind, choice<DatastoreKind>({{"postgres", DatastoreKind::kPostgres}}),
@@ -163,7 +164,7 @@ Type<DatastoreConfig> datastore_table() {
       field("connection", &DatastoreConfig::connection, connection_table(), required(),
             "how the server is reached"),
       field("data_directory", &DatastoreConfig::data_directory, path(), optional(),
-            "the server's files, if they are on this host: they are then read directly"),
+            "the server's files, if they are on this host; not used in this version"),
       field("capture", &DatastoreConfig::capture, capture_table(), optional(),
             "store the log as it is written; without it there are only snapshots, and nothing between them"),
       field("snapshots", &DatastoreConfig::snapshots, snapshots_table(), optional(),
@@ -184,17 +185,18 @@ Type<Config> make_config_table() {
   return mapping<Config>(
       {
           field("state", &Config::state, path(), standard(".daruma"),
-                "the folder of Daruma's own state: journal, caches, run output, control socket"),
+                "the folder of what this installation remembers: its writer, the newest state it saw, locks, "
+                "the status of `serve`"),
           field("repository", &Config::repository, repository_table(), required(),
                 "the encrypted store of snapshots and logs"),
           field("datastores", &Config::datastores, named(datastore_table()), optional(),
                 "what has data to lose, by name"),
           field("services", &Config::services, named(service), optional(),
-                "what runs and has a health, by name"),
+                "what runs and has a health, by name; not used in this version"),
           field("targets", &Config::targets, named(open_mapping<TargetConfig>({})), optional(),
-                "where runs act: production, staging, sandbox"),
+                "where runs act: production, staging, sandbox; not used in this version"),
           field("plans", &Config::plans, list(text("a path or pattern")), optional(),
-                "the files of recovery plans"),
+                "the files of recovery plans; not used in this version"),
       },
       check_config);
 }
