@@ -72,9 +72,15 @@ void print(App& app, const Catalog& catalog, const std::vector<LogSpan>& spans) 
   }
   app.out.write(snapshots.text() + "\n");
   Table log({{"  log of timeline"}, {"from"}, {"to"}, {"first commit"}, {"last commit"}});
-  for (const LogSpan& span : spans)
+  const LogSpan* before = nullptr;
+  for (const LogSpan& span : spans) {
+    if (before && before->timeline == span.timeline && before->to < span.from)
+      log.row({fmt::format("  {}, a hole", span.timeline), to_string(before->to), to_string(span.from),
+               "unknown", "unknown"});
     log.row({fmt::format("  {}", span.timeline), to_string(span.from), to_string(span.to),
              text_time(span.from_time), text_time(span.to_time)});
+    before = &span;
+  }
   app.out.write(log.text());
   for (const std::string& left_out : catalog.damage)
     app.err.write(fmt::format("{} {}\n", paint(app.err, Colour::kRed, "daruma:"), left_out));

@@ -114,8 +114,22 @@ Json to_json(const DatastoreStatus& status) {
   return out;
 }
 
-std::string age_text(const App& app, const std::optional<Instant>& time) {
-  return time ? human_duration(app.clock.now() - *time) + " ago" : "never";
+std::string loss_text(const DatastoreStatus& status) {
+  const auto text = [](Duration duration) {
+    return duration == Duration{0} ? "0 s" : human_duration(duration);
+  };
+  std::string out = !status.rpo_now                  ? "not known"
+                    : *status.rpo_now == Duration{0} ? "none"
+                                                     : "at most " + human_duration(*status.rpo_now);
+  if (status.rpo_objective) out += fmt::format(" (objective {})", text(*status.rpo_objective));
+  return out;
+}
+
+std::string log_text(const Captured& capture) {
+  if (capture.timeline == 0) return "none captured yet";
+  std::string out = fmt::format("safe up to {} on timeline {}", capture.flushed, capture.timeline);
+  if (!capture.serving) return out + fmt::format("; the server was at {} then", capture.server_end);
+  return capture.state == "streaming" ? out + "; the server is at " + capture.server_end : out;
 }
 
 void print(App& app, const DatastoreStatus& status) {
@@ -125,19 +139,17 @@ void print(App& app, const DatastoreStatus& status) {
   if (status.captured) {
     app.out.write(fmt::format("  capture    {}{}\n", status.capture.state,
                               status.capture.problem.empty() ? "" : ": " + status.capture.problem));
-    app.out.write(fmt::format("  log        safe up to {} on timeline {}; the server is at {}\n",
-                              status.capture.flushed, status.capture.timeline, status.capture.server_end));
+    app.out.write("  log        " + log_text(status.capture) + "\n");
     if (!status.capture.serving)
       app.out.write("  next       start `daruma serve`; without it nothing new is protected\n");
   }
-  app.out.write(fmt::format(
-      "  loss now   {}{}\n",
-      status.rpo_now
-          ? (*status.rpo_now == Duration{0} ? "none" : "at most " + human_duration(*status.rpo_now))
-          : "not known",
-      status.rpo_objective ? fmt::format(" (objective {})", human_duration(*status.rpo_objective)) : ""));
-  app.out.write(fmt::format("  snapshots  {}, the newest {}\n", status.snapshots,
-                            age_text(app, status.newest_snapshot)));
+  app.out.write("  loss now   " + loss_text(status) + "\n");
+  app.out.write("  snapshots  " +
+                (status.newest_snapshot
+                     ? fmt::format("{}, the newest {} ago", status.snapshots,
+                                   human_duration(app.clock.now() - *status.newest_snapshot))
+                     : fmt::format("none yet; `daruma backup {}` takes one", status.name)) +
+                "\n");
 }
 
 Result<bool> show(App& app) {

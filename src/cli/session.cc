@@ -63,7 +63,7 @@ Result<Session> open_session(App& app) {
   if (store.is(Errc::kNotFound))
     return Error{Errc::kNotFound,
                  fmt::format("there is no repository in {}", app.config->repository.copies.front().url),
-                 "run `daruma init` first, or correct the URL"};
+                 "is its disk mounted? `daruma init` makes a new, empty one; the URL may be wrong"};
   DR_TRY(session.store, std::move(store));
   DR_TRY(const KeyFile key, read_key(app, *session.store));
   std::vector<Copy> copies;
