@@ -112,6 +112,24 @@ TEST(SnapshotRoundTripTest, ItSaysWhatItHoldsAndWhenItWasTaken) {
   EXPECT_EQ(stored.commit.kind, "full");
 }
 
+TEST(SnapshotRoundTripTest, WhatWasStoredIsKnownBeforeMetaIsAskedFor) {
+  TestRepository repository;
+  const auto out = SnapshotWriter::start(*repository, {.datastore = "bookings"});
+  const Bytes bytes = test_bytes(1, 100);
+  FileEntry entry;
+  entry.path = "file";
+  entry.size = bytes.size();
+  ASSERT_TRUE(out->begin_file(entry).ok() && out->write(bytes).ok() && out->end_file().ok());
+  uint64_t stored = 0;
+  const auto committed = out->commit(repository.writer, {}, [&]() -> Result<std::string> {
+    stored = out->bytes_stored();
+    return std::string("{}");
+  });
+  ASSERT_TRUE(committed.ok());
+  EXPECT_GT(stored, bytes.size());
+  EXPECT_EQ(stored, repository.read(*committed)->manifest().bytes_stored);
+}
+
 TEST(SnapshotRoundTripTest, EveryWholePageIsInspectedOnce) {
   TestRepository repository;
   Guarded<std::map<uint64_t, int>> seen;
