@@ -189,11 +189,12 @@ Status choose_snapshot(Catalog& catalog, const std::string& wanted) {
   return {};
 }
 
-// A point that cannot be reached: nothing failed, and nothing was touched.
+// A point that cannot be reached: nothing failed, and nothing was touched. Unless something does not verify: it
+// may be what is missed.
 Result<RecoveryPoint> resolve_or_refuse(const App& app, const Invocation& invocation, const Catalog& catalog,
                                         const postgres::Wish& wish) {
   auto point = resolve(catalog, wish, invocation.number("--timeline").value_or(0), app.clock.now());
-  if (!point.is(Errc::kNotFound)) return point;
+  if (!point.is(Errc::kNotFound) || !catalog.damage.empty()) return point;
   Error error = std::move(point).error();
   error.code = Errc::kRefused;
   return error;
