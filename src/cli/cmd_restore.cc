@@ -189,8 +189,8 @@ Status choose_snapshot(Catalog& catalog, const std::string& wanted) {
   return {};
 }
 
-// A point that cannot be reached: nothing failed, and nothing was touched. Unless something does not verify: it
-// may be what is missed.
+// A point that cannot be reached: nothing failed, and nothing was touched. Unless something does not
+// verify: it may be what is missed.
 Result<RecoveryPoint> resolve_or_refuse(const App& app, const Invocation& invocation, const Catalog& catalog,
                                         const postgres::Wish& wish) {
   auto point = resolve(catalog, wish, invocation.number("--timeline").value_or(0), app.clock.now());
