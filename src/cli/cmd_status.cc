@@ -7,10 +7,12 @@
 #include "cli/json.h"
 #include "cli/session.h"
 #include "datastore/postgres/points.h"
+#include "datastore/postgres/sql.h"
 
 namespace daruma {
 namespace {
 
+constexpr Duration kAnswerWithin = std::chrono::seconds(2);
 constexpr Duration kPublishedWithin = std::chrono::seconds(10);  // `serve` does so every second
 
 // What `serve` published, or that it does not run.
@@ -26,11 +28,13 @@ struct Captured {
 
 struct DatastoreStatus {
   std::string name;
+  std::string slot;
   bool captured = false;
   Captured capture;
   std::optional<Instant> newest_snapshot;
   uint64_t snapshots = 0;
   std::optional<Duration> rpo_objective;
+  std::optional<bool> waited_for;  // by COMMITs, where they are meant to; nullopt: not meant to, or not known
   std::optional<Duration> rpo_now;  // the loss if the server died now; nullopt: not known
   bool green = false;
 };
@@ -67,11 +71,25 @@ Result<Captured> read_capture(const App& app, StateDirectory& state, const std::
   return out;
 }
 
+// Whether COMMIT on the server waits for this capture. nullopt: the server cannot be asked.
+std::optional<bool> commits_wait(App& app, const DatastoreConfig& config) {
+  const auto settings = connection_settings(app, config);
+  if (!settings.ok()) return std::nullopt;
+  const auto sql = postgres::connect_sql(*settings, app.clock, app.clock.after(kAnswerWithin), kAnswerWithin);
+  if (!sql.ok()) return std::nullopt;
+  const auto rows = (*sql)->query(
+      "SELECT bool_or(sync_state IN ('sync', 'quorum')) FROM pg_stat_replication WHERE application_name = $1",
+      {config.capture->slot});
+  if (!rows.ok() || rows->empty() || rows->front().empty() || !rows->front().front()) return std::nullopt;
+  return *rows->front().front() == "t";
+}
+
 Result<DatastoreStatus> status_of(App& app, StateDirectory& state, const Repository& repository,
                                   const DatastoreConfig& config) {
   DatastoreStatus out;
   out.name = config.name;
   out.captured = config.capture.has_value();
+  if (config.capture) out.slot = config.capture->slot;
   out.rpo_objective = config.objective.rpo;
   DR_TRY(out.capture, read_capture(app, state, config.name));
   DR_TRY(const auto commits, repository.commits([](const std::string&, const Error&) {}));
@@ -81,6 +99,7 @@ Result<DatastoreStatus> status_of(App& app, StateDirectory& state, const Reposit
     out.newest_snapshot = stored.commit.time;
   }
   const bool streaming = out.capture.serving && out.capture.state == "streaming";
+  if (streaming && config.capture->synchronous) out.waited_for = commits_wait(app, config);
   if (streaming && out.capture.flushed == out.capture.server_end)
     out.rpo_now = Duration{0};
   else if (out.captured && out.capture.caught_up)
@@ -104,6 +123,7 @@ Json to_json(const DatastoreStatus& status) {
       .set("green", status.green)
       .set("capture", status.captured ? Json(status.capture.state) : Json())
       .set("problem", status.capture.problem)
+      .set("commits_wait", status.waited_for ? Json(*status.waited_for) : Json())
       .set("timeline", status.capture.timeline)
       .set("flushed", status.capture.flushed)
       .set("server_end", status.capture.server_end)
@@ -140,6 +160,11 @@ void print(App& app, const DatastoreStatus& status) {
     app.out.write(fmt::format("  capture    {}{}\n", status.capture.state,
                               status.capture.problem.empty() ? "" : ": " + status.capture.problem));
     app.out.write("  log        " + log_text(status.capture) + "\n");
+    if (status.waited_for == false)
+      app.out.write(fmt::format(
+          "  {}   COMMITs do not wait for the repository, and daruma.yaml says they should:\n"
+          "             ALTER SYSTEM SET synchronous_standby_names = '{}'; SELECT pg_reload_conf();\n",
+          paint(app.out, Colour::kYellow, "warning"), status.slot));
     if (!status.capture.serving)
       app.out.write("  next       start `daruma serve`; without it nothing new is protected\n");
   }

@@ -64,9 +64,10 @@ Result<std::optional<Bytes>> segment_bytes(const LogReader& log, const WalGetReq
   const uint64_t until = request.until.value_or(Lsn{UINT64_MAX}).value;
   if (until <= start) return std::optional<Bytes>{};
   const uint64_t held = std::max(start, log.end_of(segment.timeline, start).value_or(start));
-  if (held < std::min(start + size, until) && is_hole(log, segment.timeline, held))
+  // What was there when the point was resolved must be there now; so must what lies before something held.
+  if (held < std::min(start + size, until) && (request.until || is_hole(log, segment.timeline, held)))
     return Error{Errc::kCorrupt,
-                 fmt::format("WAL of timeline {} is missing from {} on, and held after that",
+                 fmt::format("WAL of timeline {} is missing from {} on, and is needed for this recovery",
                              segment.timeline, to_string(Lsn{held})),
                  "see `daruma points` for what can be recovered"};
   const uint64_t end = std::min({held, until, start + size});

@@ -114,6 +114,12 @@ TEST_F(WalGet, StopsAtAHoleInsteadOfCallingItTheEnd) {
   EXPECT_THAT(said_, testing::HasSubstr("WAL of timeline 1 is missing from 0/200000 on"));
 }
 
+TEST_F(WalGet, StopsWhenWhatWasHeldIsGone) {
+  hold(1, kSegment, 2 * kSegment);
+  EXPECT_EQ(get("000000010000000000000002", Lsn{3 * kSegment}), WalGetExit::kStop);
+  EXPECT_EQ(get("000000010000000000000001", Lsn{2 * kSegment}), WalGetExit::kDone);
+}
+
 TEST_F(WalGet, StopsWhenTheRepositoryCannotBeReached) {
   hold(1, kSegment, 2 * kSegment);
   unreachable_ = true;
