@@ -48,6 +48,12 @@ TEST(ARecoveryBlock, HasNoTargetWhenItRecoversToTheEndAndPromotes) {
               HasSubstr("recovery_target_inclusive = 'on'\nrecovery_target_lsn = '0/3000148'\n"));
 }
 
+TEST(ARecoveryBlock, LetsReadersInOnlyWhenItIsToPause) {
+  for (const Then then : {Then::kPromote, Then::kShutdown})
+    EXPECT_THAT(recovery_block(stop_before(1), then, "get %f"), HasSubstr("hot_standby = 'off'\n"));
+  EXPECT_THAT(recovery_block(stop_before(1), Then::kPause, "get %f"), HasSubstr("hot_standby = 'on'\n"));
+}
+
 TEST(ARestoreCommand, SurvivesQuotesBackslashesAndPercentSigns) {
   EXPECT_EQ(quote_shell("/a b/it's 100%"), "'/a b/it'\\''s 100%%'");
   EXPECT_EQ(quote_setting("'/a\\b' %f"), "'''/a\\\\b'' %f'");
