@@ -18,7 +18,7 @@ class LoadingConfig : public testing::Test {
     ASSERT_TRUE(replace_file(fs, path, as_bytes(text)).ok());
   }
   std::string loaded(std::optional<Path> chosen = {}) {
-    const Result<Config> config = load_config(fs, "/work", chosen);
+    const Result<Config> config = load_config(fs, "/site", chosen);
     return config.ok() ? config->file.string() : config.error().what;
   }
   SimFileSystem fs;
@@ -27,32 +27,32 @@ class LoadingConfig : public testing::Test {
 TEST_F(LoadingConfig, TheChosenFileIsTakenBeforeTheWorkingDirectorysBeforeTheMachines) {
   write("/etc/daruma/daruma.yaml", kLeast);
   EXPECT_EQ(loaded(), "/etc/daruma/daruma.yaml");
-  write("/work/daruma.yaml", kLeast);
-  EXPECT_EQ(loaded(), "/work/daruma.yaml");
-  write("/work/conf/other.yaml", kLeast);
-  EXPECT_EQ(loaded("conf/other.yaml"), "/work/conf/other.yaml");
+  write("/site/daruma.yaml", kLeast);
+  EXPECT_EQ(loaded(), "/site/daruma.yaml");
+  write("/site/conf/other.yaml", kLeast);
+  EXPECT_EQ(loaded("conf/other.yaml"), "/site/conf/other.yaml");
 }
 
 TEST_F(LoadingConfig, AChosenFileThatIsNotThereIsAnErrorEvenIfAnotherIs) {
-  write("/work/daruma.yaml", kLeast);
-  EXPECT_EQ(loaded("other.yaml"), "configuration /work/other.yaml: no such file");
+  write("/site/daruma.yaml", kLeast);
+  EXPECT_EQ(loaded("other.yaml"), "configuration /site/other.yaml: no such file");
 }
 
 TEST_F(LoadingConfig, WithoutAnyTheErrorTellsWhereItLookedAndWhatElseWorks) {
-  const Result<Config> config = load_config(fs, "/work", {});
+  const Result<Config> config = load_config(fs, "/site", {});
   ASSERT_TRUE(config.is(Errc::kNotFound));
   EXPECT_EQ(config.error().what,
-            "no configuration: neither /work/daruma.yaml nor /etc/daruma/daruma.yaml is there");
+            "no configuration: neither /site/daruma.yaml nor /etc/daruma/daruma.yaml is there");
   EXPECT_EQ(config.error().hint,
             "name it with -c FILE, or the repository itself with --repository URL --key FILE");
 }
 
 TEST_F(LoadingConfig, ASecretFileIsReadWithoutItsLineEnd) {
-  write("/work/pg", "hunter2\n");
-  write("/work/none", "\n");
-  EXPECT_EQ(*read_secret(fs, {.file = "/work/pg"}), "hunter2");
-  EXPECT_EQ(read_secret(fs, {.file = "/work/none"}).error().what,
-            "secret file /work/none is empty; a secret is expected in it");
+  write("/site/pg", "hunter2\n");
+  write("/site/none", "\n");
+  EXPECT_EQ(*read_secret(fs, {.file = "/site/pg"}), "hunter2");
+  EXPECT_EQ(read_secret(fs, {.file = "/site/none"}).error().what,
+            "secret file /site/none is empty; a secret is expected in it");
   EXPECT_EQ(read_secret(fs, {.environment = "DARUMA_NOT_SET"}).error().what,
             "environment variable DARUMA_NOT_SET is not set; a secret is expected in it");
 }
@@ -67,7 +67,7 @@ class ConfigOfALine : public LoadingConfig {
             .processes = *processes,
             .out = output,
             .err = output,
-            .working_directory = "/work"};
+            .working_directory = "/site"};
     const ParsedLine line = parse_line(words);
     EXPECT_TRUE(line.invocation.ok());
     return config_for(app, *line.invocation);
@@ -83,31 +83,31 @@ class ConfigOfALine : public LoadingConfig {
 };
 
 TEST_F(ConfigOfALine, RepositoryAndKeyNeedNoFileAndABrokenOneDoesNotStandInTheWay) {
-  write("/work/daruma.yaml", "broken");
+  write("/site/daruma.yaml", "broken");
   const Result<Config> config = config_of({"points", "--repository", "file:///mnt/repo", "--key", "keys/k"});
   ASSERT_TRUE(config.ok()) << config.error().what;
   ASSERT_EQ(config->repository.copies.size(), 1u);
   EXPECT_EQ(config->repository.copies[0].url, "file:///mnt/repo");
-  EXPECT_EQ(config->repository.key.file, "/work/keys/k");
-  EXPECT_EQ(config->state, "/work/.daruma");
+  EXPECT_EQ(config->repository.key.file, "/site/keys/k");
+  EXPECT_EQ(config->state, "/site/.daruma");
   EXPECT_TRUE(config->datastores.empty());
 }
 
 TEST_F(ConfigOfALine, ARepositoryTakesThePlaceOfTheCopiesOfTheFileThatIsNamed) {
-  write("/work/daruma.yaml",
+  write("/site/daruma.yaml",
         std::string(kLeast) + "datastores: {db: {kind: postgres, connection: {}, capture: {}}}");
   const Result<Config> config =
       config_of({"backup", "-c", "daruma.yaml", "--repository", "file:///mnt/repo"});
   ASSERT_TRUE(config.ok()) << config.error().what;
   ASSERT_EQ(config->repository.copies.size(), 1u);
   EXPECT_EQ(config->repository.copies[0].url, "file:///mnt/repo");
-  EXPECT_EQ(config->repository.key.file, "/work/k");
+  EXPECT_EQ(config->repository.key.file, "/site/k");
   EXPECT_EQ(config->datastores.at(0).capture->acknowledge.copies,
             std::vector<std::string>{config->repository.copies[0].name});
 }
 
 TEST_F(ConfigOfALine, AKeyTakesThePlaceOfTheFiles) {
-  write("/work/daruma.yaml",
+  write("/site/daruma.yaml",
         "repository: {key: {passphrase_env: P}, copies: [{name: here, url: 'file:///r'}]}");
   const Result<Config> config = config_of({"points", "--key", "/usb/k"});
   ASSERT_TRUE(config.ok()) << config.error().what;
