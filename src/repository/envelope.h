@@ -66,6 +66,9 @@ class ObjectSealer {
   };
   Placed append(BytesView plain);
 
+  // Room for that many bytes in all.
+  void reserve(uint64_t bytes) { bytes_.reserve(bytes); }
+
   // Bytes not yet taken: the header and records first, then what came since the last take_new. For a tail,
   // which is appended to as it grows.
   Bytes take_new();

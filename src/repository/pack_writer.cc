@@ -44,6 +44,7 @@ Location PackWriter::append(BytesView record) {
   if (!sealer_) {
     const auto id = repository_.random().id<PackId>();
     sealer_.emplace(repository_.keys(), repository_.random(), ObjectType::kPack, id, pack_name(id));
+    sealer_->reserve(pack_bytes_ + kMiB);  // growing would double its memory
   }
   const auto placed = sealer_->append(record);
   return {sealer_->id(), placed.offset, placed.size};

@@ -27,6 +27,7 @@ constexpr std::array<std::string_view, 5> kSignals{"standby.signal", "recovery.s
 constexpr uint64_t kSmallFile = 1 * kMiB;
 constexpr uint64_t kSpareBytes = 64 * kMiB;
 constexpr size_t kTasksUnderWay = 64;
+constexpr uint64_t kSyncEvery = 256 * kMiB;
 
 Path tablespace_path(const RestoreOptions& options, uint32_t oid) {
   const auto mapped = options.tablespaces.find(oid);
@@ -153,11 +154,17 @@ class Restore {
     WorkerPool pool(std::max(1u, options_.workers));
     std::deque<std::future<Status>> under_way;
     Status first;
+    uint64_t synced = 0;
     const auto settle = [&](size_t keep) {
       while (under_way.size() > keep) {
         Status status = under_way.front().get();
         under_way.pop_front();
         if (first.ok() && !status.ok()) first = std::move(status);
+        // The disk writes while the workers go on, so that little is left for the end.
+        if (first.ok() && done_ - synced >= kSyncEvery) {
+          synced = done_;
+          first = sync();
+        }
       }
       options_.progress({RestoreProgress::Phase::kFiles, done_, total_});
       return first;
