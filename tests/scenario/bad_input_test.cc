@@ -334,7 +334,7 @@ class LostSlot : public BadInput {
     EXPECT_NE(spans[0].at("to_lsn"), spans[1].at("from_lsn"));
     expect_ends({"restore", "bookings", "--to", "restored", "--timeline", "1", "--at",
                  std::string("lsn:") + std::string(spans[1].at("from_lsn").as_string())},
-                kFailed, AllOf(HasSubstr("the WAL of bookings has a hole: "), HasSubstr("--at ")));
+                kRefused, AllOf(HasSubstr("the WAL of bookings has a hole: "), HasSubstr("--at ")));
     book(5);
     const std::string expected = count(server_);
     daruma_.make_synchronous();

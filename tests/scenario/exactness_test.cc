@@ -142,22 +142,22 @@ class EverythingEasilyForgotten : public Exactness {
 
   static constexpr const char* kHotel[] = {
       "CREATE EXTENSION btree_gist",
-      "CREATE TABLE bookings (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, guest text NOT NULL,"
-      " room int NOT NULL, nights daterange NOT NULL, tags text[], position point, note text,"
-      " EXCLUDE USING gist (room WITH =, nights WITH &&))",
+      ("CREATE TABLE bookings (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, guest text NOT NULL,"
+       " room int NOT NULL, nights daterange NOT NULL, tags text[], position point, note text,"
+       " EXCLUDE USING gist (room WITH =, nights WITH &&))"),
       "CREATE INDEX ON bookings USING hash (guest)",
       "CREATE INDEX ON bookings USING gin (tags)",
       "CREATE INDEX ON bookings USING brin (room)",
       "CREATE INDEX ON bookings USING spgist (position)",
       "CREATE INDEX ON bookings (lower(guest)) WHERE room > 3",
       "ALTER TABLE bookings ALTER note SET STORAGE EXTERNAL",
-      "INSERT INTO bookings (guest, room, nights, tags, position, note) SELECT 'guest ' || i, i, "
-      "daterange(date '2026-01-01' + i, date '2026-01-03' + i), ARRAY['t' || i % 7], point(i, i % 13),"
-      " repeat(md5(i::text), CASE WHEN i % 100 = 0 THEN 300 ELSE 1 END) FROM generate_series(1, 3000) i",
+      ("INSERT INTO bookings (guest, room, nights, tags, position, note) SELECT 'guest ' || i, i, "
+       "daterange(date '2026-01-01' + i, date '2026-01-03' + i), ARRAY['t' || i % 7], point(i, i % 13),"
+       " repeat(md5(i::text), CASE WHEN i % 100 = 0 THEN 300 ELSE 1 END) FROM generate_series(1, 3000) i"),
       "CREATE TABLE payments (day date NOT NULL, amount numeric) PARTITION BY RANGE (day)",
       "CREATE TABLE payments_2025 PARTITION OF payments FOR VALUES FROM ('2025-01-01') TO ('2026-01-01')",
-      "CREATE TABLE payments_2026 PARTITION OF payments FOR VALUES FROM ('2026-01-01') TO ('2027-01-01') "
-      "TABLESPACE fast",
+      ("CREATE TABLE payments_2026 PARTITION OF payments FOR VALUES FROM ('2026-01-01') TO ('2027-01-01') "
+       "TABLESPACE fast"),
       "INSERT INTO payments SELECT date '2025-06-01' + i, i * 1.5 FROM generate_series(1, 400) i",
       "CREATE SEQUENCE \"voucher's %p\" START 1000 INCREMENT 7",
       "CREATE MATERIALIZED VIEW busy AS SELECT room, count(*) FROM bookings GROUP BY room",
