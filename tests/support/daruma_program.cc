@@ -172,6 +172,7 @@ void DarumaProgram::fail(const std::string& what) {
   std::fprintf(stderr, "DarumaProgram: %s\n-- daruma serve said:\n%s\n-- the server said:\n%s\n",
                what.c_str(), serve_log().c_str(), server_.log().c_str());
   serving_.reset();
+  static_cast<void>(remove_tree(*fs_, directory()));
   std::abort();
 }
 
