@@ -50,6 +50,7 @@ int run_line(App& app, const std::vector<std::string>& arguments) {
   };
   if (!line.invocation.ok()) return unusable(line.invocation.error());
   const CommandRow& command = *line.invocation->command;
+  DR_CHECK(command.run);  // not a static_assert: to g++ 12 with UBSan no function's address is a constant
   if (command.config == ConfigUse::kRead) {
     Result<Config> config = config_for(app, *line.invocation);
     if (!config.ok()) return unusable(config.error());
