@@ -127,8 +127,8 @@ struct CaptureTest : testing::Test {
   }
   std::vector<Branch> histories() {
     std::vector<Branch> out;
-    for (const auto& [branch, text] : (*LogReader::open(*repository, {"bookings", kSystem}))->histories())
-      out.push_back(branch);
+    const auto log = *LogReader::open(*repository, {"bookings", kSystem});  // it owns what the loop walks
+    for (const auto& [branch, text] : log->histories()) out.push_back(branch);
     return out;
   }
 
