@@ -12,7 +12,8 @@ constexpr size_t kFunctionLinesMax = 70;
 constexpr size_t kColumnsMax = 110;
 
 // Bottom to top: a floor uses itself and the floors before it.
-constexpr std::string_view kFloors[] = {"base", "os", "storage", "repository", "datastore", "server", "cli"};
+constexpr std::string_view kFloors[] = {"base",       "os",        "service", "breaker", "storage",
+                                        "repository", "datastore", "server",  "cli"};
 
 struct Ban {
   std::string_view call;

@@ -1,0 +1,51 @@
+// service/router.h: the table of routes, and which of them a request means.
+//
+// Patterns: "/api/bookings/{id}": a segment in braces takes any one segment that is not empty.
+// HEAD is answered by GET's handler, without the body. Another method on a known path is 405 with Allow;
+// OPTIONS answers 204 with Allow.
+// Threads: built before the server starts, then only read.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "service/http.h"
+#include "service/task.h"
+
+namespace daruma::service {
+
+using Handler = std::function<Task<Response>(Request&)>;
+// For what answers without waiting: saves a coroutine per request.
+using InstantHandler = std::function<Response(Request&)>;
+
+struct Route {
+  Method method = Method::kGet;
+  std::string pattern;
+  std::string name;  // the label `route` of metrics and logs: "search", "booking.create"
+  Handler handle;
+  InstantHandler handle_at_once;  // instead of `handle`
+  // Tried before `handle`: what can be answered at once is; nullopt goes on to `handle`.
+  std::function<std::optional<Response>(Request&)> try_at_once;
+  size_t body_max = 64 << 10;  // larger: 413
+  Duration time_max = 10s;     // longer: 503
+};
+
+class Router {
+ public:
+  // A pattern that is malformed, or a second route for the same method and pattern, is a bug.
+  void add(Route route);
+
+  struct Match {
+    const Route* route = nullptr;  // null: nothing matches
+    std::vector<std::pair<std::string_view, std::string>> path_parameters;
+    std::string allow;  // the path is known, the method is not: "GET, HEAD, OPTIONS"
+  };
+  Match match(Method method, std::string_view path) const;
+  const std::vector<Route>& routes() const { return routes_; }
+
+ private:
+  std::vector<Route> routes_;
+};
+
+}  // namespace daruma::service
