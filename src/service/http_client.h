@@ -13,11 +13,14 @@
 #include "base/result.h"
 #include "os/clock.h"
 #include "service/http.h"
+#include "service/log.h"
+#include "service/metrics.h"
 #include "service/task.h"
 
 namespace daruma::service {
 
 struct HttpClientSettings {
+  std::string name = "HTTP";  // of the service asked, in logs and metrics
   std::string host = "127.0.0.1";
   int port = 80;
   size_t connections_max = 64;  // more at a time: kUnavailable at once
@@ -33,7 +36,7 @@ struct HttpAnswer {
 class HttpClient {
  public:
   static std::unique_ptr<HttpClient> create(boost::asio::io_context& io, HttpClientSettings settings,
-                                            const Clock& clock);
+                                            const Clock& clock, Log& log, Metrics& metrics);
   virtual ~HttpClient() = default;
   // `target`: path and query, encoded. A kept connection that turns out closed is tried once more on a new
   // one (only GET and HEAD, or when nothing was sent).
