@@ -56,11 +56,11 @@ struct FileBody {
 struct Response {
   int status = 200;
   std::string content_type = "application/json";  // "" together with an empty body: none is sent
-  std::string body;
-  std::shared_ptr<const std::string> shared_body;  // instead of `body`: bytes kept in a cache
-  std::optional<FileBody> file;                    // instead of `body`
+  std::string body = {};
+  std::shared_ptr<const std::string> shared_body = {};  // instead of `body`: bytes kept in a cache
+  std::optional<FileBody> file = {};                    // instead of `body`
   std::vector<Header> headers = {};  // Content-Length, Date, X-Request-Id are the server's business
-  bool recovered = false;            // the answer is whole, but something failed on the way and healed
+  bool degraded = false;             // a fallback's: the access log says so
 };
 
 Response json(int status, std::string body);
