@@ -260,6 +260,8 @@ Status Repository::read_chain(const WriterId& writer, const std::set<uint64_t>& 
 
 Result<std::vector<Repository::StoredCommit>> Repository::commits(const DamageSink& damage) const {
   DR_TRY(const std::vector<ObjectInfo> objects, store().list("commits/"));
+  // A store that is not mounted lists nothing either: none is an answer only of a repository that is there.
+  if (objects.empty()) DR_OK(store().head(kIdentityName));
   std::map<std::string, std::set<uint64_t>> numbers_of;
   for (const ObjectInfo& object : objects) {
     const auto place = parse_commit_name(object.name);

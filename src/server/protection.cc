@@ -47,6 +47,9 @@ std::string to_json(const postgres::CaptureStatus& status, Instant now) {
                          {"problem", status.problem}});
 }
 
+// What a capture publishes of itself in the state directory.
+std::string published_name(const std::string& datastore) { return "capture-" + datastore + ".json"; }
+
 // What one event is for a person.
 ProtectionMessage message_of(const std::string& datastore, const postgres::CaptureEvent& event) {
   using Kind = postgres::CaptureEvent::Kind;
@@ -88,7 +91,8 @@ class Guard {
       DR_OK(make_capture());
       snapshot_wanted_ = end_is_out_of_reach();
       // Or what an earlier process published would pass for ours until the first tick.
-      const Status published = state_.publish(published_name(), to_json(capture_->status(), clock_.now()));
+      const Status published =
+          state_.publish(published_name(datastore_.name), to_json(capture_->status(), clock_.now()));
       if (!published.ok()) say_({true, datastore_.name, published.error().what});
       capturing_ = std::jthread([this, stop] { capture(stop); });
       publishing_ = std::jthread([this, stop] { publish(stop); });
@@ -127,24 +131,29 @@ class Guard {
   }
 
   void capture(std::stop_token stop) {
+    std::string said;
     while (!stop.stop_requested()) {
       const Status ended = capture_->run(stop);
-      if (ended.ok()) return;
-      say_({true, datastore_.name,
-            fmt::format("capture stopped: {}{}{}", ended.error().what, ended.error().hint.empty() ? "" : "; ",
-                        ended.error().hint)});
+      if (ended.ok()) break;
+      std::string why = fmt::format("capture stopped: {}{}{}", ended.error().what,
+                                    ended.error().hint.empty() ? "" : "; ", ended.error().hint);
+      if (why != said) say_({true, datastore_.name, why + "; looked at again every 10 seconds"});
+      said = std::move(why);
       clock_.pause(kRetryFinal, stop);
     }
+    const postgres::CaptureStatus status = capture_->status();
+    if (!status.flushed.is_none())
+      say_({false, datastore_.name,
+            fmt::format("capture ends; the log is safe up to {} on timeline {}", to_string(status.flushed),
+                        status.timeline)});
   }
-
-  std::string published_name() const { return "capture-" + datastore_.name + ".json"; }
 
   void publish(std::stop_token stop) {
     for (int tick = 0;; ++tick) {
       const bool goes_on = clock_.pause(kTick, stop);
       const postgres::CaptureStatus status = capture_->status();
       // Published for people: when it cannot be written, they see that it is old.
-      if (!state_.publish(published_name(), to_json(status, clock_.now())).ok()) continue;
+      if (!state_.publish(published_name(datastore_.name), to_json(status, clock_.now())).ok()) continue;
       if ((tick % kTicksPerMemory == 0 || !goes_on) && !status.flushed.is_none()) {
         const LogStream stream{datastore_.name, status.system_identifier};
         const Status remembered = state_.remember_log(stream.path(), status.timeline, status.flushed.value);
@@ -227,6 +236,23 @@ Result<std::unique_ptr<SnapshotReader>> newest_snapshot(const Repository& reposi
   return std::unique_ptr<SnapshotReader>();
 }
 
+namespace {
+
+// Some process captures, and has not stopped for a reason that only a person can cure.
+bool captures(StateDirectory& state, const std::string& datastore) {
+  const auto running = state.is_running(Activity::kCapture, datastore);
+  if (!running.ok() || !*running) return false;
+  const auto published = state.published(published_name(datastore));
+  if (!published.ok() || !*published) return true;
+  boost::system::error_code wrong;
+  const auto capture = boost::json::parse(**published, wrong);
+  const auto* fields = capture.if_object();
+  const auto* now = fields ? fields->if_contains("state") : nullptr;
+  return !now || *now != name_of(postgres::CaptureStatus::State::kStopped);
+}
+
+}  // namespace
+
 Result<postgres::BackupResult> snapshot_now(
     Repository& repository, StateDirectory& state, Clock& clock, const ProtectedDatastore& datastore,
     bool full, unsigned workers, const std::function<void(const postgres::BackupProgress&)>& progress,
@@ -239,10 +265,7 @@ Result<postgres::BackupResult> snapshot_now(
   options.progress = progress;
   auto parent = newest_snapshot(repository, datastore.name, options.system_identifier);
   if (parent.ok() && !full) options.parent = parent->get();  // a damaged parent means a full snapshot
-  options.capture_running = [&] {
-    const auto running = state.is_running(Activity::kCapture, datastore.name);
-    return running.ok() && *running;
-  };
+  options.capture_running = [&] { return captures(state, datastore.name); };
   auto sql = postgres::connect_sql(datastore.connection, clock, clock.after(std::chrono::seconds(10)));
   if (sql.ok()) options.sql = sql->get();
   const auto server = postgres::libpq_replication(datastore.connection, "daruma_backup", clock);

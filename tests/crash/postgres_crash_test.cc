@@ -11,7 +11,6 @@
 #include "datastore/postgres/backup.h"
 #include "datastore/postgres/capture.h"
 #include "datastore/postgres/points.h"
-#include "datastore/postgres/tar_reader.h"
 #include "os/sim_file_system.h"
 #include "repository/verify.h"
 #include "storage/directory_store.h"
@@ -28,31 +27,8 @@ const ServerRecording& hotel() {
   return recording;
 }
 
-// The bytes of the data directory as the server sent them, by path.
-class Collector final : public TarSink {
- public:
-  Status begin(const TarMember& member) override {
-    file_ = &files[member.name];
-    return {};
-  }
-  Status data(BytesView bytes) override {
-    file_->insert(file_->end(), bytes.begin(), bytes.end());
-    return {};
-  }
-  Status end() override { return {}; }
-  std::map<std::string, Bytes> files;
-
- private:
-  Bytes* file_ = nullptr;
-};
-
 const std::map<std::string, Bytes>& sent_files() {
-  static const std::map<std::string, Bytes> files = [] {
-    Collector collector;
-    TarReader reader(collector);
-    DR_CHECK(reader.feed(hotel().archives.at(0)).ok() && reader.finish().ok());
-    return collector.files;
-  }();
+  static const std::map<std::string, Bytes> files = files_in(hotel().archives.at(0));
   return files;
 }
 

@@ -9,7 +9,6 @@
 #include "base/size.h"
 #include "datastore/postgres/backup.h"
 #include "datastore/postgres/restore.h"
-#include "datastore/postgres/tar_reader.h"
 #include "os/files.h"
 #include "os/sim_file_system.h"
 #include "storage/memory_store.h"
@@ -25,33 +24,19 @@ const ServerRecording& hotel() {
   return recording;
 }
 
-// The files that a restore writes as they were sent; those it edits or leaves out are not here.
-class Collector final : public TarSink {
- public:
-  Status begin(const TarMember& member) override {
-    wanted_ = member.type == TarMember::Type::kFile && !member.name.starts_with("postgresql.") &&
-              member.name != "tablespace_map" && member.name != "backup_manifest";
-    if (wanted_) files[member.name] = {};
-    name_ = member.name;
-    return {};
-  }
-  Status data(BytesView bytes) override {
-    if (wanted_) files[name_].insert(files[name_].end(), bytes.begin(), bytes.end());
-    return {};
-  }
-  Status end() override { return {}; }
-  std::map<std::string, Bytes> files;
-
- private:
-  bool wanted_ = false;
-  std::string name_;
-};
+// The files that a restore writes as they were sent, not those that it edits or leaves out.
+std::map<std::string, Bytes> sent_files() {
+  auto files = files_in(hotel().archives.at(0));
+  std::erase_if(files, [](const auto& file) {
+    return file.first.starts_with("postgresql.") || file.first == "tablespace_map" ||
+           file.first == "backup_manifest";
+  });
+  return files;
+}
 
 class RestoreCrash : public testing::Test {
  protected:
   RestoreCrash() {
-    TarReader reader(sent_);
-    DR_CHECK(reader.feed(hotel().archives.at(0)).ok() && reader.finish().ok());
     KeyFile key;
     key.repository = random_->id<RepositoryId>();
     DR_CHECK(Repository::create({"here", &store_}, key, clock_, *random_).ok());
@@ -78,7 +63,7 @@ class RestoreCrash : public testing::Test {
   // What a server that finds pg_control would miss, in words; empty: nothing.
   std::string lacks(SimFileSystem& disk) {
     const Path target = "/restored";
-    for (const auto& [name, bytes] : sent_.files) {
+    for (const auto& [name, bytes] : sent_) {
       const auto read = read_file(disk, target / name, 64 * kMiB);
       if (!read.ok() || *read != bytes) return name;
     }
@@ -100,7 +85,7 @@ class RestoreCrash : public testing::Test {
   std::unique_ptr<Random> random_ = seeded_random(7);
   ManualClock clock_;
   MemoryStore store_;
-  Collector sent_;
+  const std::map<std::string, Bytes> sent_ = sent_files();
   std::unique_ptr<Repository> repository_;
   std::optional<Catalog> catalog_;
   std::optional<RecoveryPoint> point_;

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "base/size.h"
+#include "datastore/postgres/tar_reader.h"
 #include "os/files.h"
 
 namespace daruma {
@@ -25,7 +26,33 @@ Result<postgres::ServerRecording> load(const Path& path) {
   return postgres::decode_recording(bytes);
 }
 
+class Collector final : public postgres::TarSink {
+ public:
+  explicit Collector(std::map<std::string, Bytes>& files) : files_(files) {}
+  Status begin(const postgres::TarMember& member) override {
+    file_ = member.type == postgres::TarMember::Type::kFile ? &files_[member.name] : nullptr;
+    return {};
+  }
+  Status data(BytesView bytes) override {
+    if (file_) file_->insert(file_->end(), bytes.begin(), bytes.end());
+    return {};
+  }
+  Status end() override { return {}; }
+
+ private:
+  std::map<std::string, Bytes>& files_;
+  Bytes* file_ = nullptr;
+};
+
 }  // namespace
+
+std::map<std::string, Bytes> files_in(BytesView archive) {
+  std::map<std::string, Bytes> files;
+  Collector collector(files);
+  postgres::TarReader reader(collector);
+  DR_CHECK(reader.feed(archive).ok() && reader.finish().ok());
+  return files;
+}
 
 postgres::ServerRecording load_recording(const std::string& name) {
   const Path path = Path(DARUMA_TEST_DATA) / "replication" / (name + ".rec");
