@@ -256,6 +256,24 @@ TEST_F(BadInput, MissingRightsSayWhatToRun) {
   daruma_.must({"restore", "bookings", "--to", "restored"});
 }
 
+// Waiting for WAL that nobody brings would be five minutes of a bad night.
+TEST_F(BadInput, ABackupDoesNotWaitForACaptureThatOnlyAPersonCanMend) {
+  daruma_.must({"init"});
+  server_.sql("ALTER SYSTEM SET synchronous_commit = remote_apply");
+  server_.sql("SELECT pg_reload_conf()");
+  daruma_.start_serving();
+  daruma_.wait_until("the refusal", [&] { return daruma_.status("capture") == "stopped"; });
+  book(10);
+  daruma_.must({"backup"});
+  daruma_.must({"restore", "bookings", "--to", "restored"});
+
+  server_.sql("ALTER SYSTEM RESET synchronous_commit");
+  server_.sql("SELECT pg_reload_conf()");
+  daruma_.wait_for_green();
+  EXPECT_EQ(daruma_.stop_serving().code, kDone);
+  EXPECT_THAT(daruma_.serve_log(), HasSubstr("capture ends; the log is safe up to "));
+}
+
 TEST_F(BadInput, WhileTheRepositoryIsAwayPostgresqlStopsAndDoesNotPromote) {
   daruma_.must({"init"});
   daruma_.must({"backup"});
