@@ -51,6 +51,17 @@ class File {
   virtual Status truncate(uint64_t size) = 0;
 };
 
+// A file that several processes may append to at once: what one call appends lies together, as in a log.
+class AppendFile {
+ public:
+  virtual ~AppendFile() = default;
+  // Appends all of `bytes` or, where the disk is full or broken, nothing.
+  virtual Status append(BytesView bytes) = 0;
+  virtual Result<uint64_t> size() const = 0;
+  // Whether its path still names this very file; false once it was renamed, removed or replaced.
+  virtual Result<bool> still_named() const = 0;
+};
+
 // An exclusive advisory lock, held while it lives, released by the kernel when the process dies.
 class FileLock {
  public:
@@ -76,6 +87,9 @@ class FileSystem {
   // Opens an existing file for reading and writing.
   virtual Result<std::unique_ptr<File>> open_write(const Path& path) = 0;
 
+  // Opens a file for appending; creates it where it is missing.
+  virtual Result<std::unique_ptr<AppendFile>> open_append(const Path& path, uint32_t mode = 0640) = 0;
+
   // One directory; kExists when the name is taken, by whatever.
   virtual Status create_dir(const Path& path, uint32_t mode = 0700) = 0;
   // Entries without "." and "..", sorted by name.
@@ -96,6 +110,8 @@ class FileSystem {
   virtual Status remove_file(const Path& path) = 0;
   // Bytes an unprivileged writer may still use on the file system that holds `path`.
   virtual Result<uint64_t> free_bytes(const Path& path) = 0;
+  // Size of the file system that holds `path`.
+  virtual Result<uint64_t> total_bytes(const Path& path) = 0;
   // Creates the file where missing. kRefused: somebody else holds it.
   virtual Result<std::unique_ptr<FileLock>> lock(const Path& path) = 0;
 };

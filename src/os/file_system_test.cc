@@ -3,6 +3,9 @@
 #include "os/file_system.h"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
+
+#include <csignal>
 
 #include "os/files.h"
 #include "os/scratch_dir.h"
@@ -261,8 +264,43 @@ TYPED_TEST(FileSystemTest, ALockIsHeldByOneUntilItsEnd) {
   EXPECT_TRUE(this->fs().lock(this->at("lock")).ok());
 }
 
+TYPED_TEST(FileSystemTest, WhatIsAppendedStandsBehindWhatOthersAppended) {
+  this->write("f", "0");
+  const auto one = *this->fs().open_append(this->at("f"), 0640);
+  const auto other = *this->fs().open_append(this->at("f"), 0640);
+  ASSERT_TRUE(one->append(as_bytes("1")).ok());
+  ASSERT_TRUE(other->append(as_bytes("2")).ok());
+  ASSERT_TRUE(one->append(as_bytes("3")).ok());
+  EXPECT_EQ(this->read("f"), "0123");
+  EXPECT_EQ(*other->size(), 4u);
+}
+
+TYPED_TEST(FileSystemTest, AppendingCreatesAFileThatIsMissing) {
+  ASSERT_TRUE((*this->fs().open_append(this->at("f"), 0640))->append(as_bytes("x")).ok());
+  EXPECT_EQ(this->read("f"), "x");
+  EXPECT_TRUE(this->fs().open_append(this->at("missing/f"), 0640).is(Errc::kNotFound));
+  this->make_dir("d");
+  EXPECT_TRUE(this->fs().open_append(this->at("d"), 0640).is(Errc::kFailed));
+}
+
+TYPED_TEST(FileSystemTest, AnAppenderKnowsWhetherItsPathStillNamesItsFile) {
+  const auto file = *this->fs().open_append(this->at("f"), 0640);
+  EXPECT_TRUE(*file->still_named());
+  ASSERT_TRUE(this->fs().rename(this->at("f"), this->at("f.1")).ok());
+  EXPECT_FALSE(*file->still_named());
+  const auto next = *this->fs().open_append(this->at("f"), 0640);
+  EXPECT_FALSE(*file->still_named());
+  EXPECT_TRUE(*next->still_named());
+  ASSERT_TRUE(file->append(as_bytes("late")).ok());
+  EXPECT_EQ(this->read("f.1"), "late");
+  ASSERT_TRUE(this->fs().remove_file(this->at("f")).ok());
+  EXPECT_FALSE(*next->still_named());
+}
+
 TYPED_TEST(FileSystemTest, ThereIsFreeSpace) {
   EXPECT_GT(*this->fs().free_bytes(this->at(".")), 0u);
+  EXPECT_GE(*this->fs().total_bytes(this->at(".")), *this->fs().free_bytes(this->at(".")));
+  EXPECT_TRUE(this->fs().total_bytes(this->at("missing")).is(Errc::kNotFound));
   EXPECT_TRUE(this->fs().free_bytes(this->at("missing")).is(Errc::kNotFound));
 }
 
@@ -283,6 +321,29 @@ TEST(RealFileSystem, AFullDiskIsNoSpace) {
   auto file = real_file_system()->open_write("/dev/full");
   ASSERT_TRUE(file.ok());
   EXPECT_TRUE((*file)->write_at(0, as_bytes("x")).is(Errc::kNoSpace));
+}
+
+TEST(RealFileSystem, AnAppendThatDoesNotFitLeavesNoPart) {
+  ScratchDir scratch;
+  const auto append_to_a_file_of_ten_bytes_at_most = [&] {
+    const rlimit ten{10, 10};
+    const auto file = *scratch.fs().open_append(scratch.path() / "f", 0640);
+    const bool ready = std::signal(SIGXFSZ, SIG_IGN) != SIG_ERR && ::setrlimit(RLIMIT_FSIZE, &ten) == 0 &&
+                       file->append(as_bytes("12345\n")).ok();
+    std::_Exit(ready && !file->append(as_bytes("1234567\n")).ok() && file->append(as_bytes("1\n")).ok() ? 0
+                                                                                                        : 1);
+  };
+  EXPECT_EXIT(append_to_a_file_of_ten_bytes_at_most(), testing::ExitedWithCode(0), "");
+  EXPECT_EQ(as_text(*read_file(scratch.fs(), scratch.path() / "f", 100)), "12345\n1\n");
+}
+
+TEST(RealFileSystem, AnAppendDoesNotWaitForAHolderOfTheLock) {
+  ScratchDir scratch;
+  const Path path = scratch.path() / "f";
+  const auto file = *scratch.fs().open_append(path, 0640);
+  const auto holder = scratch.fs().lock(path);
+  ASSERT_TRUE(holder.ok());
+  EXPECT_TRUE(file->append(as_bytes("x")).ok());
 }
 
 TEST(RealFileSystem, WhatTheKernelForbidsIsRefused) {

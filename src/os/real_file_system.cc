@@ -73,6 +73,66 @@ class RealFile final : public File {
   Path path_;
 };
 
+class RealAppendFile final : public AppendFile {
+ public:
+  RealAppendFile(Descriptor descriptor, Path path) : fd_(std::move(descriptor)), path_(std::move(path)) {}
+
+  Status append(BytesView bytes) override {
+    // The lock is for the undoing of a part, which must cut off nobody else's bytes. O_APPEND alone keeps two
+    // writes apart, so whoever finds it taken (its holder may be stopped) goes on without.
+    const bool locked = ::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0;
+    Status status = append_all(bytes);
+    if (locked) ::flock(fd_.get(), LOCK_UN);
+    return status;
+  }
+
+  Result<uint64_t> size() const override {
+    struct stat st {};
+    if (::fstat(fd_.get(), &st) != 0) return os_error(errno, "look at", path_);
+    return static_cast<uint64_t>(st.st_size);
+  }
+
+  Result<bool> still_named() const override {
+    struct stat ours {
+    }, named{};
+    if (::fstat(fd_.get(), &ours) != 0) return os_error(errno, "look at", path_);
+    if (::stat(path_.c_str(), &named) != 0) {
+      if (errno == ENOENT || errno == ENOTDIR) return false;
+      return os_error(errno, "look at", path_);
+    }
+    return ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
+  }
+
+ private:
+  Status append_all(BytesView bytes) {
+    off_t written = 0;
+    while (!bytes.empty()) {
+      const ssize_t n = uninterrupted([&] { return ::write(fd_.get(), bytes.data(), bytes.size()); });
+      if (n < 0) {
+        const int cause = errno;
+        undo(written);
+        return os_error(cause, "append to", path_);
+      }
+      written += n;
+      bytes = bytes.subspan(static_cast<size_t>(n));
+    }
+    return {};
+  }
+
+  // Cuts off what was just appended, unless somebody has appended behind it.
+  void undo(off_t written) {
+    if (written == 0) return;
+    const off_t end = ::lseek(fd_.get(), 0, SEEK_CUR);  // where our last write ended
+    struct stat st {};
+    if (end < written || ::fstat(fd_.get(), &st) != 0 || st.st_size != end) return;
+    // Where even this fails a torn line stays; the error that is returned counts it as lost.
+    if (::ftruncate(fd_.get(), end - written) != 0) return;
+  }
+
+  Descriptor fd_;
+  Path path_;
+};
+
 class RealVolume final : public Volume {
  public:
   RealVolume(Descriptor descriptor, Path path) : fd_(std::move(descriptor)), path_(std::move(path)) {}
@@ -108,6 +168,20 @@ Result<std::unique_ptr<File>> open_file(const Path& path, int flags, uint32_t mo
   if (::fstat(fd.get(), &st) != 0) return os_error(errno, verb, path);
   if (S_ISDIR(st.st_mode)) return os_error(EISDIR, verb, path);
   return std::unique_ptr<File>(std::make_unique<RealFile>(std::move(fd), path));
+}
+
+Result<std::unique_ptr<AppendFile>> open_to_append(const Path& path, uint32_t mode) {
+  static constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC;
+  Descriptor fd(uninterrupted([&] { return ::open(path.c_str(), kFlags, mode); }));
+  if (!fd.valid()) return os_error(errno, "open for appending", path);
+  return std::unique_ptr<AppendFile>(std::make_unique<RealAppendFile>(std::move(fd), path));
+}
+
+Result<struct statvfs> space_at(const Path& path) {
+  struct statvfs st {};
+  if (uninterrupted([&] { return ::statvfs(path.c_str(), &st); }) != 0)
+    return os_error(errno, "ask for the free space at", path);
+  return st;
 }
 
 Status done(int result, std::string_view verb, const Path& path) {
@@ -147,6 +221,10 @@ class RealFileSystem final : public FileSystem {
   }
   Result<std::unique_ptr<File>> open_write(const Path& path) override {
     return open_file(path, O_RDWR, 0, "open for writing");
+  }
+
+  Result<std::unique_ptr<AppendFile>> open_append(const Path& path, uint32_t mode) override {
+    return open_to_append(path, mode);
   }
 
   Status create_dir(const Path& path, uint32_t mode) override {
@@ -220,10 +298,13 @@ class RealFileSystem final : public FileSystem {
   Status remove_file(const Path& path) override { return done(::unlink(path.c_str()), "remove", path); }
 
   Result<uint64_t> free_bytes(const Path& path) override {
-    struct statvfs st {};
-    if (uninterrupted([&] { return ::statvfs(path.c_str(), &st); }) != 0)
-      return os_error(errno, "ask for the free space at", path);
+    DR_TRY(const struct statvfs st, space_at(path));
     return uint64_t{st.f_bavail} * st.f_frsize;
+  }
+
+  Result<uint64_t> total_bytes(const Path& path) override {
+    DR_TRY(const struct statvfs st, space_at(path));
+    return uint64_t{st.f_blocks} * st.f_frsize;
   }
 
   Result<std::unique_ptr<FileLock>> lock(const Path& path) override {

@@ -117,6 +117,56 @@ class SimFile final : public File {
   uint64_t power_cuts_;  // when it was opened
 };
 
+class SimAppendFile final : public AppendFile {
+ public:
+  SimAppendFile(std::shared_ptr<SimFileSystem::State> state, SimInodePtr inode, Path path)
+      : state_(std::move(state)),
+        inode_(std::move(inode)),
+        path_(std::move(path)),
+        power_cuts_(state_->disk.lock()->power_cuts) {}
+
+  Status append(BytesView bytes) override {
+    auto disk = state_->disk.lock();
+    DR_OK(check_alive(*disk, "append to"));
+    const uint64_t end = inode_->content.bytes().size();
+    const auto write = [&](size_t size) {
+      inode_->content.write(end, bytes.first(size));
+      disk->touch(inode_);
+      return Status();
+    };
+    const auto whole = [&] { return write(bytes.size()); };
+    const auto half = [&] { static_cast<void>(write(bytes.size() / 2)); };
+    Status status = disk->change("append to", path_, true, whole, half);
+    if (status.is(Errc::kNoSpace)) inode_->content.truncate(end);
+    return status;
+  }
+
+  Result<uint64_t> size() const override {
+    auto disk = state_->disk.lock();
+    DR_OK(check_alive(*disk, "look at"));
+    return inode_->content.bytes().size();
+  }
+
+  Result<bool> still_named() const override {
+    auto disk = state_->disk.lock();
+    DR_OK(check_alive(*disk, "look at"));
+    const auto place = disk->find(path_, true, "look at");
+    if (!place.ok() && !place.is(Errc::kNotFound)) return place.error();
+    return place.ok() && place->inode == inode_;
+  }
+
+ private:
+  Status check_alive(const SimDisk& disk, std::string_view verb) const {
+    if (disk.power_is_gone || disk.power_cuts != power_cuts_) return sim_power_gone(verb, path_);
+    return {};
+  }
+
+  std::shared_ptr<SimFileSystem::State> state_;
+  SimInodePtr inode_;
+  Path path_;
+  uint64_t power_cuts_;  // when it was opened
+};
+
 class SimVolume final : public Volume {
  public:
   SimVolume(std::shared_ptr<SimFileSystem::State> state, Path path)
@@ -201,6 +251,13 @@ Result<std::unique_ptr<File>> SimFileSystem::create(const Path& path, uint32_t m
   const SimInodePtr inode = new_inode(FileType::kFile, mode);
   DR_OK(state_->add(path, inode, "create"));
   return std::unique_ptr<File>(std::make_unique<SimFile>(state_, inode, path, true));
+}
+
+Result<std::unique_ptr<AppendFile>> SimFileSystem::open_append(const Path& path, uint32_t mode) {
+  const auto created = create(path, mode);
+  if (!created.ok() && !created.is(Errc::kExists)) return created.error();
+  DR_TRY(SimInodePtr inode, state_->find_file(path, "open for appending"));
+  return std::unique_ptr<AppendFile>(std::make_unique<SimAppendFile>(state_, std::move(inode), path));
 }
 
 Status SimFileSystem::create_dir(const Path& path, uint32_t mode) {
@@ -291,10 +348,15 @@ Result<Path> SimFileSystem::read_symlink(const Path& path) {
 }
 
 Result<uint64_t> SimFileSystem::free_bytes(const Path& path) {
+  DR_TRY(const uint64_t total, total_bytes(path));
+  return state_->disk.lock()->full ? 0 : total;
+}
+
+Result<uint64_t> SimFileSystem::total_bytes(const Path& path) {
   auto disk = state_->disk.lock();
   if (disk->power_is_gone) return sim_power_gone("ask for the free space at", path);
   DR_OK(disk->find(path, true, "ask for the free space at"));
-  return disk->full ? 0 : 1024 * kGiB;
+  return 1024 * kGiB;
 }
 
 Result<std::unique_ptr<FileLock>> SimFileSystem::lock(const Path& path) {

@@ -49,6 +49,7 @@ class SimFileSystem final : public FileSystem {
   Result<std::unique_ptr<File>> open_read(const Path& path) override;
   Result<std::unique_ptr<File>> create(const Path& path, uint32_t mode) override;
   Result<std::unique_ptr<File>> open_write(const Path& path) override;
+  Result<std::unique_ptr<AppendFile>> open_append(const Path& path, uint32_t mode) override;
   Status create_dir(const Path& path, uint32_t mode) override;
   Result<std::vector<DirectoryEntry>> list_dir(const Path& path) override;
   Status sync_dir(const Path& path) override;
@@ -62,11 +63,13 @@ class SimFileSystem final : public FileSystem {
   Result<Path> read_symlink(const Path& path) override;
   Status remove_file(const Path& path) override;
   Result<uint64_t> free_bytes(const Path& path) override;
+  Result<uint64_t> total_bytes(const Path& path) override;
   Result<std::unique_ptr<FileLock>> lock(const Path& path) override;
 
  private:
   struct State;
   friend class SimFile;
+  friend class SimAppendFile;
   friend class SimVolume;
   friend class SimFileLock;
   std::shared_ptr<State> state_;

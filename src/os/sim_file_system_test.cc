@@ -234,6 +234,27 @@ TEST(SimDisk, HoweverManyFilesWereWrittenNoneIsForgotten) {
   for (int i = 0; i < 500; ++i) EXPECT_EQ(text_of(disk, "/" + std::to_string(i)), "old");
 }
 
+TEST(SimDisk, AFullDiskTakesAnAppendWholeOrNotAtAll) {
+  SimFileSystem disk;
+  const auto file = *disk.open_append("/f", 0640);
+  ASSERT_TRUE(file->append(as_bytes("one\n")).ok());
+  disk.set_full(true);
+  EXPECT_TRUE(file->append(as_bytes("two\n")).is(Errc::kNoSpace));
+  disk.set_full(false);
+  ASSERT_TRUE(file->append(as_bytes("three\n")).ok());
+  EXPECT_EQ(text_of(disk, "/f"), "one\nthree\n");
+}
+
+TEST(SimDisk, AnAppendIsTornByAPowerCutAndItsFileIsGoneFromItsHolder) {
+  SimFileSystem disk;
+  const auto file = *disk.open_append("/f", 0640);
+  disk.fail_call(1, SimFileSystem::Fault::kTorn);
+  EXPECT_TRUE(file->append(as_bytes("1234")).is(Errc::kFailed));
+  disk.power_cut();
+  EXPECT_TRUE(file->append(as_bytes("5")).is(Errc::kFailed));
+  EXPECT_FALSE(file->still_named().ok());
+}
+
 TEST(SimDisk, OnlyCallsThatChangeOrSyncAreCounted) {
   SimFileSystem disk;
   const auto file = make_durable(disk, "/f", "x");  // create, write, sync, sync_dir

@@ -35,6 +35,9 @@ class ForgetfulDisk final : public FileSystem {
   Result<std::unique_ptr<File>> open_write(const Path& path) override {
     return forgetful(below_.open_write(path));
   }
+  Result<std::unique_ptr<AppendFile>> open_append(const Path& path, uint32_t mode) override {
+    return below_.open_append(path, mode);
+  }
   Status create_dir(const Path& path, uint32_t mode) override { return below_.create_dir(path, mode); }
   Result<std::vector<DirectoryEntry>> list_dir(const Path& path) override { return below_.list_dir(path); }
   Status sync_dir(const Path& path) override {
@@ -52,6 +55,7 @@ class ForgetfulDisk final : public FileSystem {
   Result<Path> read_symlink(const Path& path) override { return below_.read_symlink(path); }
   Status remove_file(const Path& path) override { return below_.remove_file(path); }
   Result<uint64_t> free_bytes(const Path& path) override { return below_.free_bytes(path); }
+  Result<uint64_t> total_bytes(const Path& path) override { return below_.total_bytes(path); }
   Result<std::unique_ptr<FileLock>> lock(const Path& path) override { return below_.lock(path); }
 
  private:
