@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/closest.h"
+#include "base/closest.h"
 #include "cli/json.h"
 
 namespace daruma {

@@ -7,7 +7,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/closest.h"
+#include "base/closest.h"
 
 namespace daruma::settings {
 namespace {

@@ -1,4 +1,4 @@
-// cli/closest.h: the nearest known word to a mistyped one, for "did you mean".
+// base/closest.h: the nearest known word to a mistyped one, for "did you mean".
 //
 // Threads: plain functions.
 #pragma once
