@@ -1,9 +1,15 @@
 // service/settings.h: a service's settings: one table, a YAML file, the environment and the command line.
 //
 // Order: default, then file (--config FILE), then environment (PREFIX_NAME, e.g. LASTMINUTESTAY_PORT for
-//        "port"; dots become underscores), then --name VALUE. An unknown key in the file or on the command
-//        line is an error that names it, with line and column, and the nearest known one. Secrets come from
-//        the environment or from a file named by NAME_FILE; never from the command line, and never shown.
+//        "port"; dots become underscores; an empty variable counts as absent), then --name VALUE.
+// File:  "postgres.host" is written as `postgres: {host: …}` or as `postgres.host: …`. Relative paths in it
+//        stand on its folder, elsewhere on the working directory.
+// Line:  --name VALUE or --name=VALUE; a switch may stand alone; '-' in a name is '_'. What is no option begins
+//        rest(); settings behind it are still ours, unknown options behind it are left to it; "--" ends ours.
+// Secrets come from the environment or from a file named by NAME_FILE (so also by --name_file PATH and
+//        `name_file:`); never from the command line or the configuration file, and never shown.
+// Errors: kInvalid, with everything that is wrong, one line each: an unknown key with line and column and the
+//        nearest known one, a value that is not of its kind, a required one that is missing.
 // Threads: read only after load.
 #pragma once
 
@@ -48,6 +54,8 @@ class Settings {
     SettingKind kind;
     std::string text;
   };
+  const std::string& value(std::string_view name, SettingKind kind) const;
+
   std::map<std::string, Value, std::less<>> values_;
   std::vector<std::string> rest_;
 };
