@@ -55,7 +55,7 @@ class Log {
  public:
   // Creates the directory and the files where they are missing.
   static Result<std::unique_ptr<Log>> open(LogSettings settings, size_t worker, const Clock& clock,
-                                           Metrics& metrics);
+                                           FileSystem& fs, Metrics& metrics);
   // To nowhere.
   static std::unique_ptr<Log> none();
   virtual ~Log() = default;
