@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "cli/commands.h"
 #include "cli/session.h"
 #include "datastore/postgres/wal_get.h"
@@ -24,7 +26,9 @@ int run_wal_get(App& app, const Invocation& invocation) {
     DR_TRY(session, open_session(app));
     return std::move(session.repository);
   };
+  std::string said;  // every try may fail for the same reason
   const auto explain = [&](const Error& error) {
+    if (std::exchange(said, error.what) == error.what) return;
     app.err.write(fmt::format("daruma wal-get {}: {}\n", request.file, error.what));
     if (!error.hint.empty()) app.err.write(fmt::format("  hint: {}\n", error.hint));
   };

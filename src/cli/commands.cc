@@ -112,7 +112,7 @@ constexpr std::array<CommandRow, 11> kCommands{{
      .run = &run_backup},
     {.name = "status",
      .group = Group::kEveryDay,
-     .summary = "show health, what would be lost right now, and the copies",
+     .summary = "show health, and what would be lost right now",
      .run = &run_status},
     {.name = "verify",
      .group = Group::kEveryDay,
