@@ -17,7 +17,9 @@ struct FreeMemory {
 using Quoted = std::unique_ptr<char, FreeMemory>;
 
 template <class Pointer>
-PGconn* pg(const Pointer& connection) { return static_cast<PGconn*>(connection.get()); }
+PGconn* pg(const Pointer& connection) {
+  return static_cast<PGconn*>(connection.get());
+}
 
 std::string without_line_end(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
@@ -101,6 +103,24 @@ Status PostgresSession::run_script(const std::string& script) {
   const Answer answer(PQexec(connection, script.c_str()));
   if (!succeeded(answer.get())) return error_of(connection, answer.get());
   return {};
+}
+
+Status PostgresSession::copy_in(const std::string& table, std::string_view text) {
+  constexpr size_t kPiece = 1 << 20;
+  PGconn* connection = pg(connection_);
+  const Answer begun(PQexec(connection, ("COPY " + table + " FROM STDIN").c_str()));
+  if (PQresultStatus(begun.get()) != PGRES_COPY_IN) return error_of(connection, begun.get());
+  bool sent = true;
+  for (size_t at = 0; sent && at < text.size(); at += kPiece) {
+    const std::string_view piece = text.substr(at, kPiece);
+    sent = PQputCopyData(connection, piece.data(), static_cast<int>(piece.size())) == 1;
+  }
+  sent = PQputCopyEnd(connection, sent ? nullptr : "broken off") == 1 && sent;
+  Status outcome;
+  while (const Answer answer{PQgetResult(connection)})
+    if (!succeeded(answer.get()) && outcome.ok()) outcome = error_of(connection, answer.get());
+  if (outcome.ok() && !sent) return error_of(connection, nullptr);
+  return outcome;
 }
 
 Result<std::string> PostgresSession::identifier(const std::string& name) {

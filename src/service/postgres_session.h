@@ -23,6 +23,8 @@ class PostgresSession {
   Result<std::vector<std::vector<SqlValue>>> run(const std::string& sql, const SqlValues& values = {});
   // A script of statements without parameters: all or nothing, unless it has transactions of its own.
   Status run_script(const std::string& script);
+  // "hotels (id, name)": loads `text`, rows as COPY's text format has them.
+  Status copy_in(const std::string& table, std::string_view text);
   // For a name that comes from a setting: "authdb" with the quotes SQL wants.
   Result<std::string> identifier(const std::string& name);
   Result<std::string> literal(const std::string& text);
