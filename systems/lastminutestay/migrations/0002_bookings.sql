@@ -24,6 +24,8 @@ CREATE TABLE bookings (
   CONSTRAINT bookings_no_overlap
     EXCLUDE USING gist (room_id WITH =, daterange(check_in, check_out) WITH &&) WHERE (status <> 'cancelled')
 );
+-- Is a room free? The first stay that ends after the check-in decides nearly always; a tenth of the GiST index's time.
+CREATE INDEX bookings_room ON bookings (room_id, check_out) INCLUDE (check_in) WHERE status <> 'cancelled';
 CREATE INDEX bookings_customer ON bookings (customer_id, created_at);
 
 -- The price agreed for each night: what a room costs later changes no booking.

@@ -1,14 +1,20 @@
 -- Booking and cancelling: a function each, so that a request is one round trip and one transaction.
 
--- How a booking looks to its owner.
-CREATE VIEW booking_view AS
-SELECT b.id, b.room_id, b.check_in, b.check_out, b.guests, b.status, t.nights, t.total_yen, b.created_at,
-       b.cancelled_at, c.subject, r.hotel_id, h.name_ja AS hotel_name_ja, h.name_en AS hotel_name_en
-FROM bookings b
-JOIN booking_totals t ON t.booking_id = b.id
-JOIN customers c ON c.id = b.customer_id
-JOIN rooms r ON r.id = b.room_id
-JOIN hotels h ON h.id = r.hotel_id;
+-- A booking as its owner sees it; NULL when there is none. Made here, so that no program has to put it together.
+CREATE FUNCTION booking_json(p_id uuid) RETURNS json LANGUAGE sql STABLE AS $$
+  SELECT json_build_object(
+    'id', b.id, 'status', b.status, 'roomId', b.room_id,
+    'hotel', json_build_object('id', h.id, 'name', json_build_object('ja', h.name_ja, 'en', h.name_en)),
+    'checkIn', b.check_in, 'checkOut', b.check_out, 'nights', t.nights, 'guests', b.guests,
+    'total', t.total_yen, 'currency', 'JPY',
+    'createdAt', to_char(b.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    'cancelledAt', to_char(b.cancelled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+  FROM bookings b
+  JOIN booking_totals t ON t.booking_id = b.id
+  JOIN rooms r ON r.id = b.room_id
+  JOIN hotels h ON h.id = r.hotel_id
+  WHERE b.id = p_id
+$$;
 
 CREATE FUNCTION customer_of(p_subject text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -28,12 +34,12 @@ END $$;
 --   no_room     there is no such room
 --   too_many    the room does not sleep so many; `sleeps` says how many it does
 --   key_reused  the key came with another request before
--- The booking itself is in the row for `created` and `repeated`.
+-- `booking` is there for `created` and `repeated`.
 -- Never two bookings for a night: bookings_no_overlap. ON CONFLICT DO NOTHING waits for whoever books the same
 -- nights at the same moment, and cannot deadlock with him as a plain INSERT under an exclusion constraint can.
 CREATE FUNCTION book_room(p_id uuid, p_subject text, p_room text, p_check_in date, p_check_out date,
                           p_guests integer, p_key text, p_request_hash bytea,
-                          OUT outcome text, OUT sleeps integer, OUT booking booking_view)
+                          OUT outcome text, OUT sleeps integer, OUT booking json)
 LANGUAGE plpgsql AS $$
 DECLARE
   v_customer bigint := customer_of(p_subject);
@@ -53,15 +59,18 @@ BEGIN
     CONTINUE WHEN NOT FOUND;   -- whoever had it gave it back meanwhile: he got no room
     IF v_first.request_hash <> p_request_hash THEN outcome := 'key_reused'; RETURN; END IF;
     outcome := 'repeated';
-    SELECT * INTO STRICT booking FROM booking_view v WHERE v.id = v_first.booking_id;
+    booking := booking_json(v_first.booking_id);
     RETURN;
   END LOOP;
 
   INSERT INTO bookings (id, room_id, customer_id, check_in, check_out, guests)
   VALUES (p_id, p_room, v_customer, p_check_in, p_check_out, p_guests) ON CONFLICT DO NOTHING;
   IF NOT FOUND THEN
-    SELECT * INTO booking FROM booking_view v WHERE v.id = p_id AND v.subject = p_subject;
-    IF FOUND THEN outcome := 'repeated'; RETURN; END IF;
+    IF EXISTS (SELECT FROM bookings WHERE id = p_id AND customer_id = v_customer) THEN
+      outcome := 'repeated';
+      booking := booking_json(p_id);
+      RETURN;
+    END IF;
     DELETE FROM idempotency_keys WHERE customer_id = v_customer AND key = p_key;
     outcome := 'taken';
     RETURN;
@@ -76,13 +85,13 @@ BEGIN
   INSERT INTO booking_totals (booking_id, nights, total_yen) SELECT p_id, count(*), sum(price_yen) FROM priced;
 
   outcome := 'created';
-  SELECT * INTO STRICT booking FROM booking_view v WHERE v.id = p_id;
+  booking := booking_json(p_id);
 END $$;
 
 -- Cancels a booking of p_subject's, or anybody's where p_subject is NULL. Outcomes: cancelled, repeated (it was
 -- cancelled before), begun (the first night is over on p_today), not_found.
 CREATE FUNCTION cancel_booking(p_id uuid, p_subject text, p_today date,
-                               OUT outcome text, OUT booking booking_view)
+                               OUT outcome text, OUT booking json)
 LANGUAGE plpgsql AS $$
 DECLARE
   v_booking bookings;
@@ -98,5 +107,5 @@ BEGIN
     UPDATE bookings SET status = 'cancelled', cancelled_at = now() WHERE id = p_id;
     outcome := 'cancelled';
   END IF;
-  SELECT * INTO STRICT booking FROM booking_view v WHERE v.id = p_id;
+  booking := booking_json(p_id);
 END $$;
