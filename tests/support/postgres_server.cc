@@ -1,10 +1,8 @@
 #include "support/postgres_server.h"
 
-#include <netinet/in.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -14,6 +12,7 @@
 
 #include "fmt/format.h"
 #include "os/environment.h"
+#include "support/free_port.h"
 
 namespace daruma {
 
@@ -31,19 +30,6 @@ Result<Path> find_programs(FileSystem& fs) {
   int newest = 0;
   for (const DirectoryEntry& entry : found) newest = std::max(newest, std::atoi(entry.name.c_str()));
   return versions / std::to_string(newest) / "bin";
-}
-
-// A port nobody listens on right now.
-uint16_t free_port() {
-  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  DR_CHECK(fd >= 0 && ::bind(fd, generic, size) == 0 && ::getsockname(fd, generic, &size) == 0);
-  ::close(fd);
-  return ntohs(address.sin_port);
 }
 
 std::vector<int> children_of(FileSystem& fs, int pid) {
