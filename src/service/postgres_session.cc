@@ -137,4 +137,14 @@ Result<std::string> PostgresSession::literal(const std::string& text) {
   return std::string(quoted.get());
 }
 
+Status PostgresSession::set_password(const std::string& role, const std::string& password) {
+  PGconn* connection = pg(connection_);
+  const Quoted hash(PQencryptPasswordConn(connection, password.c_str(), role.c_str(), "scram-sha-256"));
+  if (!hash) return error_of(connection, nullptr);
+  DR_TRY(const std::string name, identifier(role));
+  DR_TRY(const std::string text, literal(hash.get()));
+  DR_OK(run("ALTER ROLE " + name + " PASSWORD " + text));
+  return {};
+}
+
 }  // namespace daruma::service

@@ -28,6 +28,8 @@ class PostgresSession {
   // For a name that comes from a setting: "authdb" with the quotes SQL wants.
   Result<std::string> identifier(const std::string& name);
   Result<std::string> literal(const std::string& text);
+  // Gives a role a password; the server and its logs see only the hash.
+  Status set_password(const std::string& role, const std::string& password);
 
  private:
   struct Finish {
