@@ -5,11 +5,14 @@
 //            late.
 // error.log: {"time","level","requestId","service","dependency","message","recovered"}. An error is written when
 //            its outcome is known. One that healed (retry, fallback, reconnect) has the word "recovered" on its
-//            line ("recovered":"by stale cache"); otherwise the key is absent, so that `grep -v recovered`
-//            leaves what still hurts. Written at once, one write a line.
+//            line ("recovered":"by stale cache"); otherwise the word is nowhere on it, whatever a message or
+//            a client's request id says, so that `grep -v recovered` leaves what still hurts. "requestId" and
+//            "dependency" are absent where there is none. Written at once, one write a line.
 // Rotation: at `rotate_at` bytes FILE becomes FILE.1 … FILE.`keep`; reopened on demand (SIGUSR1), and when
 //           somebody else moved the file away. Lines of several processes never mix. A full disk loses
-//           lines, never requests: lost lines are counted, and said in the first line that fits again.
+//           lines, never requests: lost lines are counted (log_lines_lost_total), and said in error.log as
+//           soon as lines fit again.
+// Text:     what is not UTF-8 is replaced by U+FFFD.
 // Secrets:  query strings are not logged, nor headers or bodies; a message is the caller's business.
 // Threads:  any.
 #pragma once
@@ -27,7 +30,7 @@
 namespace daruma::service {
 
 struct AccessLine {
-  std::string_view request_id, method, path, route, client;
+  std::string_view request_id = {}, method = {}, path = {}, route = {}, client = {};
   int status = 0;
   Duration duration{};
   uint64_t bytes = 0;
@@ -38,10 +41,10 @@ enum class Severity : uint8_t { kInfo, kWarning, kError };
 
 struct ErrorLine {
   Severity severity = Severity::kError;
-  std::string_view request_id;  // "" when no request is to blame
-  std::string_view dependency;  // "PostgreSQL", "Redis", "HotelDataAPI", "disk"; "" when it is ourselves
-  std::string_view message;
-  std::string_view recovered;  // how it healed; "" when it did not
+  std::string_view request_id = {};  // "" when no request is to blame
+  std::string_view dependency = {};  // "PostgreSQL", "Redis", "HotelDataAPI", "disk"; "" when it is ourselves
+  std::string_view message = {};
+  std::string_view recovered = {};  // how it healed; "" when it did not
 };
 
 struct LogSettings {
