@@ -1,4 +1,4 @@
-// os/descriptor.h: a file descriptor that closes itself. For the files of src/os only.
+// os/descriptor.h: a file descriptor that closes itself. For src/os, and where src/service hands sockets on.
 //
 // Owns:    the descriptor.
 // Threads: a plain value.
@@ -24,6 +24,8 @@ class Descriptor {
   ~Descriptor() { reset(); }
 
   int get() const { return number_; }
+  // Somebody else's from now on.
+  int release() { return std::exchange(number_, -1); }
   bool valid() const { return number_ >= 0; }
   void reset() {
     if (number_ >= 0) ::close(std::exchange(number_, -1));

@@ -18,8 +18,8 @@ class SharedMemory {
  public:
   using Prepare = std::function<void(std::span<std::byte>)>;
   // Maps `size` bytes of `file`, made where it is missing. Where nobody else has it mapped it is zeroed and
-  // prepared before anybody else gets to see it. Its blocks are reserved, so that a full disk is an error here
-  // and no signal later.
+  // prepared before anybody else gets to see it. Its blocks are reserved, so that a full disk is an error
+  // here and no signal later.
   // kUnavailable: somebody uses the file with another size. kNoSpace, kRefused, kNotFound as FileSystem has.
   static Result<SharedMemory> map(const Path& file, size_t size, const Prepare& prepare);
   // Memory that only this process and its children see.

@@ -5,7 +5,7 @@
 // The algorithm is the key's, never the token's: "alg" must name it, "none" never passes. Compares are in
 // constant time.
 // Source:  RFC 7515, 7519, 8037, 8725 (best current practice).
-// Threads: any; immutable.
+// Threads: any; immutable but for expect(), which comes first.
 #pragma once
 
 #include <memory>
@@ -21,13 +21,13 @@
 namespace daruma::service {
 
 struct Claims {
-  std::string subject;             // sub
-  std::string id;                  // jti
-  std::string issuer;              // iss
-  std::string audience;            // aud
-  std::vector<std::string> roles;  // roles
-  Instant issued;                  // iat, whole seconds
-  Instant expires;                 // exp, whole seconds; always there
+  std::string subject = {};             // sub
+  std::string id = {};                  // jti
+  std::string issuer = {};              // iss
+  std::string audience = {};            // aud
+  std::vector<std::string> roles = {};  // roles
+  Instant issued = {};                  // iat, whole seconds
+  Instant expires;                      // exp, whole seconds; always there
   bool has_role(std::string_view role) const;
 };
 
@@ -46,13 +46,15 @@ class TokenKey {
 
   // kRefused: a public key cannot sign.
   virtual Result<std::string> sign(const Claims& claims) const = 0;
-  // Signature, "exp" (with 30 s for clocks that differ), issuer and audience where the key was told to expect
-  // them. kInvalid: says what is wrong, never the token.
+  // Signature, "typ" (JWT), "exp" and "nbf" (with 30 s for clocks that differ), issuer and audience where the
+  // key was told to expect them. kInvalid: says what is wrong, never the token. HS256 costs less than 5 µs,
+  // EdDSA about 150.
   virtual Result<Claims> check(std::string_view token, Instant now) const = 0;
   virtual void expect(std::string issuer, std::string audience) = 0;
 };
 
-// The claims of "Authorization: Bearer TOKEN". kInvalid otherwise: answer with unauthorized(error).
+// The claims of "Authorization: Bearer TOKEN". kNotFound: there is no such header; kInvalid: there is, and it is
+// no good. Answer either with unauthorized(error).
 Result<Claims> bearer(const Request& request, const TokenKey& key, Instant now);
 // 401 with WWW-Authenticate as RFC 6750 says.
 Response unauthorized(const Error& error);

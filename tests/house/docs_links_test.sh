@@ -23,7 +23,7 @@ while IFS=: read -r page line link; do
     echo "$page:$line: no such heading: $link"
     broken=$((broken + 1))
   fi
-done < <(find . -name '*.md' -not -path './build/*' -print0 | xargs -0 grep -noE '\]\([^)]+\)')
+done < <(find . -name '*.md' -not -path './build/*' -not -path '*/node_modules/*' -print0 | xargs -0 grep -noE '\]\([^)]+\)')
 
 echo "$links links, $broken broken"
 ((links > 0 && broken == 0))
