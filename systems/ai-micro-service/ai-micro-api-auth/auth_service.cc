@@ -105,6 +105,7 @@ Status AuthService::start(Router& router) {
   accounts_ = std::make_unique<Accounts>(*pool_, worker_.clock);
   SessionSettings limits;
   limits.refresh_time = settings.duration("token.refresh_time");
+  limits.reuse_grace = settings.duration("token.reuse_grace");
   limits.tries_of_address = settings.number("limit.address");
   limits.tries_of_account = settings.number("limit.account");
   sessions_ = std::make_unique<Sessions>(*redis_, worker_.random, worker_.clock, limits);
@@ -279,6 +280,11 @@ Task<Response> AuthService::refresh(Request& request) {
   if (token.empty()) co_return problem(401, "there is no session; log in");
   const auto rotated = co_await sessions_->rotate(token);
   if (!rotated.ok()) co_return unavailable(worker_, request, "Redis", rotated.error());
+  if (rotated->kind == Rotated::Kind::kJustRotated) {
+    Response again = problem(409, "another page has just refreshed this session; ask again");
+    again.headers.push_back({"Retry-After", "1"});
+    co_return again;
+  }
   if (rotated->kind == Rotated::Kind::kReused) {
     daruma::service::ErrorLine line;
     line.severity = daruma::service::Severity::kWarning;
@@ -340,6 +346,8 @@ std::vector<Setting> auth_settings() {
        "where the other services find its public half"},
       {"token.access_time", SettingKind::kDuration, "15m", "how long an access token is good"},
       {"token.refresh_time", SettingKind::kDuration, "14d", "how long a session lives without being used"},
+      {"token.reuse_grace", SettingKind::kDuration, "10s",
+       "how long a refresh token that was just used is not taken for stolen"},
       {"origins", SettingKind::kText, "http://localhost:3002,http://localhost:3003",
        "the pages that may call this API"},
       {"cookie_secure", SettingKind::kSwitch, "on",

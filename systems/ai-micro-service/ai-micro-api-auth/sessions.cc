@@ -37,17 +37,22 @@ redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[3])
 redis.call('DEL', KEYS[3])
 return 'OK')";
 
-// KEYS: old token, new token. ARGV: seconds. Returns {what, user}.
+// KEYS: old token, new token. ARGV: seconds, grace in milliseconds. Returns {what, user}.
 constexpr const char* kRotate = R"(
 local t = redis.call('HMGET', KEYS[1], 'user', 'family', 'used')
 if not t[1] then return {'unknown', ''} end
 local family = 'auth:family:' .. t[2]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
 if t[3] ~= '0' then
+  if now - tonumber(t[3]) < tonumber(ARGV[2]) and redis.call('EXISTS', family) == 1 then
+    return {'just rotated', t[1]}
+  end
   redis.call('DEL', family)
   return {'reused', t[1]}
 end
 if redis.call('EXPIRE', family, ARGV[1]) == 0 then return {'unknown', ''} end
-redis.call('HSET', KEYS[1], 'used', '1')
+redis.call('HSET', KEYS[1], 'used', string.format('%.0f', now))
 redis.call('HSET', KEYS[2], 'user', t[1], 'family', t[2], 'used', '0')
 redis.call('EXPIRE', KEYS[2], ARGV[1])
 return {'rotated', t[1]})";
@@ -64,6 +69,10 @@ std::string account_key(std::string_view email) { return "auth:tries:account:" +
 
 std::string seconds_of(Duration duration) {
   return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(duration).count());
+}
+
+std::string milliseconds_of(Duration duration) {
+  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
 }
 
 std::vector<std::string> script(const char* text, std::vector<std::string> keys,
@@ -124,9 +133,10 @@ Task<Result<Rotated>> Sessions::rotate(std::string token) {
     co_return Error{Errc::kFailed, "Redis: the answer to a rotation has another shape than expected"};
   rotated.user = reply->list[1].text;
   const std::string& what = reply->list[0].text;
-  rotated.kind = what == "rotated"  ? Rotated::Kind::kRotated
-                 : what == "reused" ? Rotated::Kind::kReused
-                                    : Rotated::Kind::kUnknown;
+  rotated.kind = what == "rotated"        ? Rotated::Kind::kRotated
+                 : what == "just rotated" ? Rotated::Kind::kJustRotated
+                 : what == "reused"       ? Rotated::Kind::kReused
+                                          : Rotated::Kind::kUnknown;
   if (rotated.kind != Rotated::Kind::kRotated) rotated.token.clear();
   co_return rotated;
 }

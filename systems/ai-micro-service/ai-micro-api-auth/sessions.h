@@ -2,9 +2,11 @@
 //
 // A refresh token is 32 random bytes; Redis knows its SHA-256 only. Tokens that came from one log-in are a
 // family. A token is good once: using it makes the next of its family. One that is used again was stolen or
-// copied, so the whole family ends, and with it the session of whoever has the newer one.
+// copied, so the whole family ends, and with it the session of whoever has the newer one. Two pages of one
+// browser that wake up together are no thieves: for a moment (the grace) the second is told to ask again, with
+// the cookie that the first has got by then. So there is never more than one good token in a family.
 //
-//   auth:token:SHA256      hash: user, family, used (0 or 1); expires with the token
+//   auth:token:SHA256      hash: user, family, used (0, or when: ms); expires with the token
 //   auth:family:FAMILY     user; expires with its newest token; gone = the session is over
 //   auth:tries:address:A   attempts to log in from an address; expires after a minute
 //   auth:tries:account:S   failed attempts for an account (hash of its address); expires after 15 minutes
@@ -25,12 +27,13 @@ namespace aimicro {
 
 struct SessionSettings {
   daruma::Duration refresh_time = std::chrono::hours(24 * 14);
+  daruma::Duration reuse_grace = std::chrono::seconds(10);
   int64_t tries_of_address = 30;  // per minute
   int64_t tries_of_account = 10;  // failed ones, per 15 minutes
 };
 
 struct Rotated {
-  enum class Kind { kRotated, kUnknown, kReused } kind = Kind::kUnknown;
+  enum class Kind { kRotated, kJustRotated, kUnknown, kReused } kind = Kind::kUnknown;
   std::string user;
   std::string token;  // kRotated: the next one
 };

@@ -1,0 +1,27 @@
+// texts-user.js: what the user front says, in Japanese and English.
+
+export const texts = {
+  title: {ja: 'マイページ', en: 'My page'},
+  area: {ja: 'マイページ', en: 'My page'},
+  lead: {ja: 'あなたのプロフィールを、いつでも正しく。', en: 'Your profile, kept the way you want it.'},
+  foot: {ja: 'ai-micro-service 利用者画面', en: 'ai-micro-service, for users'},
+  profile: {ja: 'プロフィール', en: 'Profile'},
+  profile_lead: {ja: '表示名と自己紹介は、文書の一覧などで管理者に表示されます。', en: 'Administrators see your name and a few words about you beside your documents.'},
+  display_name: {ja: '表示名', en: 'Name'},
+  organisation: {ja: '所属', en: 'Organisation'},
+  bio: {ja: '自己紹介', en: 'About you'},
+  bio_count: {ja: 'あと {left} 文字', en: '{left} characters left'},
+  mail_language: {ja: '連絡に使う言語', en: 'Language of messages'},
+  time_zone: {ja: 'タイムゾーン', en: 'Time zone'},
+  save: {ja: '保存する', en: 'Save'},
+  saved: {ja: '保存しました。', en: 'Saved.'},
+  changed_at: {ja: '最終更新 {when}', en: 'Last changed {when}'},
+  never_changed: {ja: 'まだ登録されていません', en: 'Nothing here yet'},
+  no_name: {ja: '（名前未設定）', en: '(no name yet)'},
+  name_needed: {ja: '表示名を入力してください。', en: 'Please enter a name.'},
+  changed_elsewhere: {ja: '別の画面で変更されています。最新の内容を読み込みました。', en: 'Your profile was changed elsewhere. The newest version is shown now.'},
+  not_loaded: {ja: 'プロフィールを読み込めませんでした。', en: 'Your profile could not be loaded.'},
+  try_again: {ja: 'もう一度読み込む', en: 'Try again'},
+  role_admin: {ja: '管理者', en: 'Administrator'},
+  role_user: {ja: '利用者', en: 'User'},
+};
