@@ -7,11 +7,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
 #include <climits>
 #include <cstdlib>
 #include <thread>
 
 #include "os/errno.h"
+#include "os/files.h"
 
 namespace daruma {
 
@@ -51,6 +54,16 @@ void forbid_core_dumps() {
 }
 
 bool process_exists(int pid) { return pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM); }
+
+std::optional<uint64_t> resident_bytes() {
+  const auto statm = read_file(*real_file_system(), "/proc/self/statm", 4096);  // "TOTAL RESIDENT …" in pages
+  if (!statm.ok()) return std::nullopt;
+  std::string_view text = as_text(*statm);
+  text.remove_prefix(std::min(text.find(' ') + 1, text.size()));
+  uint64_t pages = 0;
+  if (std::from_chars(text.data(), text.data() + text.size(), pages).ec != std::errc()) return std::nullopt;
+  return pages * static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+}
 
 std::string host_name() {
   char name[HOST_NAME_MAX + 1] = {};

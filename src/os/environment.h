@@ -27,6 +27,9 @@ void forbid_core_dumps();
 // True if a process with this pid exists.
 bool process_exists(int pid);
 
+// Bytes of memory that this process has in use; nullopt where the kernel does not say.
+std::optional<uint64_t> resident_bytes();
+
 std::string host_name();
 int this_pid();
 bool is_root();

@@ -1,14 +1,16 @@
 // service/health.h: the health of a service and of what it depends on.
 //
 // Every dependency is asked in the background, one question at a time with a deadline; requests for health
-// are answered from what is known, so that they cost nothing and answer while a dependency hangs.
-// Liveness: the process answers. Readiness: no *needed* dependency is known to fail.
+// are answered from what is known, so that they cost nothing and answer while a dependency hangs. A question
+// without an answer stays open, and its dependency failing, until the answer comes.
+// Liveness: the process answers. Readiness: no *needed* dependency is known to fail. The whole fails when it is
+// not ready, warns when anything fails or warns, and else passes; what was not asked yet does not count.
 // Source:  the health+json draft (draft-inadarei-api-health-check-06): pass, warn, fail. Requirements L4, L5.
 // Threads: the worker's one.
 #pragma once
 
 #include <functional>
-#include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,11 +42,13 @@ struct HealthCheck {
 class Health {
  public:
   Health(std::string service, std::string version, const Clock& clock);
+  // Before watch().
   void add(HealthCheck check);
 
-  // Asks everything for ever (until the worker stops): spawned once by the worker.
+  // Asks everything for ever (until the worker stops or cancels it): spawned once by the worker.
   Task<void> watch();
-  // Tells what was just seen, without waiting for the next question: a failed query is news.
+  // Tells what was just seen, without waiting for the next question: a failed query is news. A name that
+  // nobody added is passed over.
   void report(const std::string& name, HealthAnswer answer, Duration latency);
   // Draining: not ready any more.
   void set_draining();
@@ -52,17 +56,25 @@ class Health {
   bool ready() const;
   // {"status":"pass",…}: 200, or 503 when not ready. application/health+json.
   Response brief() const;
-  // Adds "checks": per dependency state, latency (ms), since when it is in this state, last asked, output.
+  // Adds "checks": {NAME: [{status, componentType, observedValue, observedUnit, latencyMs, since, time, output}]}:
+  // since when it is in this state, when it was last asked, and what is wrong, if anything.
   Response detailed() const;
 
  private:
   struct Known {
     HealthCheck check;
-    HealthAnswer answer{HealthState::kUnknown};
+    HealthAnswer answer{HealthState::kUnknown, "not asked yet"};
     Duration latency{};
     Instant since;
     Instant asked;
   };
+  Task<void> watch_from(size_t index);
+  Task<void> watch_one(size_t index);
+  void note(Known& known, HealthAnswer answer, Duration latency);
+  HealthState state() const;
+  std::string head() const;
+  Response response(std::string body) const;
+
   std::string service_, version_;
   const Clock& clock_;
   bool draining_ = false;
@@ -70,7 +82,8 @@ class Health {
 };
 
 // The system's own: free space where `directory` lies (warn under 10 %, fail under 2 %), resident memory
-// against `limit` (warn over 80 %), and how late the event loop runs (warn over 100 ms, fail over 1 s).
+// against `limit` (warn over 80 %; 0: never), and how late the event loop ran since it was last asked (warn over
+// 100 ms, fail over 1 s).
 HealthCheck disk_check(FileSystem& fs, Path directory);
 HealthCheck memory_check(uint64_t limit_bytes);
 HealthCheck event_loop_check(const Clock& clock);
