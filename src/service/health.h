@@ -3,8 +3,8 @@
 // Every dependency is asked in the background, one question at a time with a deadline; requests for health
 // are answered from what is known, so that they cost nothing and answer while a dependency hangs. A question
 // without an answer stays open, and its dependency failing, until the answer comes.
-// Liveness: the process answers. Readiness: no *needed* dependency is known to fail. The whole fails when it is
-// not ready, warns when anything fails or warns, and else passes; what was not asked yet does not count.
+// Liveness: the process answers. Readiness: no *needed* dependency is known to fail. The whole fails when it
+// is not ready, warns when anything fails or warns, and else passes; what was not asked yet does not count.
 // Source:  the health+json draft (draft-inadarei-api-health-check-06): pass, warn, fail. Requirements L4, L5.
 // Threads: the worker's one.
 #pragma once
@@ -56,8 +56,8 @@ class Health {
   bool ready() const;
   // {"status":"pass",…}: 200, or 503 when not ready. application/health+json.
   Response brief() const;
-  // Adds "checks": {NAME: [{status, componentType, observedValue, observedUnit, latencyMs, since, time, output}]}:
-  // since when it is in this state, when it was last asked, and what is wrong, if anything.
+  // Adds "checks": {NAME: [{status, componentType, observedValue, observedUnit, latencyMs, since, time,
+  // output}]}: since when it is in this state, when it was last asked, and what is wrong, if anything.
   Response detailed() const;
 
  private:
@@ -82,8 +82,8 @@ class Health {
 };
 
 // The system's own: free space where `directory` lies (warn under 10 %, fail under 2 %), resident memory
-// against `limit` (warn over 80 %; 0: never), and how late the event loop ran since it was last asked (warn over
-// 100 ms, fail over 1 s).
+// against `limit` (warn over 80 %; 0: never), and how late the event loop ran since it was last asked (warn
+// over 100 ms, fail over 1 s).
 HealthCheck disk_check(FileSystem& fs, Path directory);
 HealthCheck memory_check(uint64_t limit_bytes);
 HealthCheck event_loop_check(const Clock& clock);

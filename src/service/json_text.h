@@ -9,8 +9,8 @@
 
 namespace daruma::service {
 
-// Appends `text` quoted and escaped. What is not UTF-8 becomes U+FFFD, byte by byte. A carriage return becomes
-// \u000d, never \r: so a word is in the JSON exactly where it is in the text.
+// Appends `text` quoted and escaped. What is not UTF-8 becomes U+FFFD, byte by byte. A carriage return
+// becomes \u000d, never \r: so a word is in the JSON exactly where it is in the text.
 void append_json_string(std::string& out, std::string_view text);
 
 // `text` with what is not UTF-8 replaced in the same way.

@@ -56,8 +56,8 @@ class TimeText {
   std::string text_;
 };
 
-// Writes the word "recovered", which marks what healed, so that JSON reads the same and grep does not find it:
-// a message or a client's request id must not hide an error from `grep -v recovered`.
+// Writes the word "recovered", which marks what healed, so that JSON reads the same and grep does not find
+// it: a message or a client's request id must not hide an error from `grep -v recovered`.
 void mask_recovered(std::string& line) {
   static constexpr std::string_view kWord = "recovered", kMasked = "\\u0072ecovered";
   for (size_t at = line.find(kWord); at != std::string::npos; at = line.find(kWord, at + kMasked.size()))

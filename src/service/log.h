@@ -1,13 +1,13 @@
 // service/log.h: http.log and error.log: one JSON object a line (requirements L10).
 //
-// http.log:  {"time","requestId","method","path","route","statusCode","durationMs","bytes","client","worker"}
-//            and "degraded":true where the answer came from a fallback. Written in batches, at most 100 ms
-//            late.
-// error.log: {"time","level","requestId","service","dependency","message","recovered"}. An error is written when
-//            its outcome is known. One that healed (retry, fallback, reconnect) has the word "recovered" on its
-//            line ("recovered":"by stale cache"); otherwise the word is nowhere on it, whatever a message or
-//            a client's request id says, so that `grep -v recovered` leaves what still hurts. "requestId" and
-//            "dependency" are absent where there is none. Written at once, one write a line.
+// http.log:  {"time","requestId","method","path","route","statusCode","durationMs","bytes","client",
+//            "worker"} and "degraded":true where the answer came from a fallback. Written in batches, at most
+//            100 ms late.
+// error.log: {"time","level","requestId","service","dependency","message","recovered"}. An error is written
+//            when its outcome is known. One that healed (retry, fallback, reconnect) has the word "recovered"
+//            on its line ("recovered":"by stale cache"); otherwise the word is nowhere on it, whatever a
+//            message or a client's request id says, so that `grep -v recovered` leaves what still hurts.
+//            "requestId" and "dependency" are absent where there is none. Written at once, one write a line.
 // Rotation: at `rotate_at` bytes FILE becomes FILE.1 … FILE.`keep`; reopened on demand (SIGUSR1), and when
 //           somebody else moved the file away. Lines of several processes never mix. A full disk loses
 //           lines, never requests: lost lines are counted (log_lines_lost_total), and said in error.log as

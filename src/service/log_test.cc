@@ -60,7 +60,7 @@ class LogTest : public testing::Test {
 
 TEST_F(LogTest, ARequestIsALineOfItsOwn) {
   const auto log = open(3);
-  log->access({.request_id = "id-1",
+  log->access({.request_id = "1",
                .method = "GET",
                .path = "/api/hotels/search",
                .route = "search",
@@ -78,7 +78,7 @@ TEST_F(LogTest, ARequestIsALineOfItsOwn) {
   log->flush();
   EXPECT_EQ(
       read("http.log"),
-      R"({"time":"2023-11-14T22:13:20.000000Z","requestId":"id-1","method":"GET","path":"/api/hotels/search",)"
+      R"({"time":"2023-11-14T22:13:20.000000Z","requestId":"1","method":"GET","path":"/api/hotels/search",)"
       R"("route":"search","statusCode":200,"durationMs":1.234,"bytes":4096,"client":"10.0.0.1","worker":3})"
       "\n"
       R"({"time":"2023-11-14T22:13:20.000000Z","requestId":"id-2","method":"GET","path":"/x",)"

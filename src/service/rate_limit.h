@@ -1,9 +1,9 @@
 // service/rate_limit.h: a token bucket for each key: so many at once, then one each so often. For log-ins, by
 // address and by account.
 //
-// A bucket holds `burst` tokens and gets one back every `refill`. At most `keys_max` buckets are kept; then the
-// one unused for longest is forgotten, which is as good as full: whoever wants to make us forget a key must use
-// keys_max others. Each worker counts for itself, so N workers let up to N times as many pass.
+// A bucket holds `burst` tokens and gets one back every `refill`. At most `keys_max` buckets are kept; then
+// the one unused for longest is forgotten, which is as good as full: whoever wants to make us forget a key
+// must use keys_max others. Each worker counts for itself, so N workers let up to N times as many pass.
 // Owns:    the keys' texts, cut to 256 bytes.
 // Threads: one at a time.
 #pragma once

@@ -53,8 +53,8 @@ class TokenKey {
   virtual void expect(std::string issuer, std::string audience) = 0;
 };
 
-// The claims of "Authorization: Bearer TOKEN". kNotFound: there is no such header; kInvalid: there is, and it is
-// no good. Answer either with unauthorized(error).
+// The claims of "Authorization: Bearer TOKEN". kNotFound: there is no such header; kInvalid: there is, and it
+// is no good. Answer either with unauthorized(error).
 Result<Claims> bearer(const Request& request, const TokenKey& key, Instant now);
 // 401 with WWW-Authenticate as RFC 6750 says.
 Response unauthorized(const Error& error);
