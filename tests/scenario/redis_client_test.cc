@@ -1,5 +1,5 @@
-// What a worker gets from its connection to Redis, told on a real server: answers in order, and when the server
-// hangs, dies or is not there, an error at once and a new connection by itself.
+// What a worker gets from its connection to Redis, told on a real server: answers in order, and when the
+// server hangs, dies or is not there, an error at once and a new connection by itself.
 #include <gmock/gmock.h>
 
 #include "service/redis.h"

@@ -1,4 +1,5 @@
-// tests/support/redis_server.h: a real Redis of a test's own, on a port of 127.0.0.1 that was free, keeping nothing.
+// tests/support/redis_server.h: a real Redis of a test's own, on a port of 127.0.0.1 that was free, keeping
+// nothing.
 //
 // What a test takes for granted and does not get ends the program with the reason.
 //

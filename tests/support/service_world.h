@@ -1,5 +1,5 @@
-// tests/support/service_world.h: what a worker hands to a part of the service kit, in a test's hands: an event
-// loop, the real clock, metrics of its own and a log that can be read.
+// tests/support/service_world.h: what a worker hands to a part of the service kit, in a test's hands: an
+// event loop, the real clock, metrics of its own and a log that can be read.
 //
 // Threads: one.
 #pragma once
