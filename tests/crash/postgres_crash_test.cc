@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <array>
+
 #include "base/size.h"
 #include "datastore/postgres/backup.h"
 #include "datastore/postgres/capture.h"
@@ -241,15 +243,35 @@ std::string first_complaint(Script script, LogBug bug, const std::vector<uint64_
   return {};
 }
 
-const std::vector<Fault> kAllFaults{Fault::kError, Fault::kFull, Fault::kTorn, Fault::kPower};
+constexpr std::array kAllFaults{Fault::kError, Fault::kFull, Fault::kTorn, Fault::kPower};
 
-TEST(ABackupOnAFailingDisk, LeavesAGoodRepositoryAndKeepsEveryPointThatWasReported) {
-  EXPECT_EQ(first_complaint(&back_up, LogBug::kNone, {0, 5}, kAllFaults), "");
+struct Schedule {
+  Fault fault;
+  uint64_t seed;
+};
+
+std::string name_of(const testing::TestParamInfo<Schedule>& info) {
+  constexpr const char* kNames[] = {"Error", "Full", "Torn", "Power"};
+  const auto at = std::ranges::find(kAllFaults, info.param.fault) - kAllFaults.begin();
+  return fmt::format("{}Seed{}", kNames[at], info.param.seed);
 }
 
-TEST(ACaptureOnAFailingDisk, KeepsWhatWasReportedToTheServerAndGoesOn) {
-  EXPECT_EQ(first_complaint(&capture_through_a_promotion, LogBug::kNone, {0}, kAllFaults), "");
-  EXPECT_EQ(first_complaint(&capture_through_a_promotion, LogBug::kNone, {3}, {Fault::kTorn}), "");
+// Each walks through every call, so each is a test of its own: they run beside one another.
+class AFailingDisk : public testing::TestWithParam<Schedule> {};
+
+TEST_P(AFailingDisk, LeavesWhatWasReportedToTheServerAndLetsCaptureGoOn) {
+  EXPECT_EQ(
+      first_complaint(&capture_through_a_promotion, LogBug::kNone, {GetParam().seed}, {GetParam().fault}),
+      "");
+}
+INSTANTIATE_TEST_SUITE_P(OfACapture, AFailingDisk,
+                         testing::Values(Schedule{Fault::kError, 0}, Schedule{Fault::kFull, 0},
+                                         Schedule{Fault::kTorn, 0}, Schedule{Fault::kPower, 0},
+                                         Schedule{Fault::kTorn, 3}),
+                         name_of);
+
+TEST(ABackupOnAFailingDisk, LeavesAGoodRepositoryAndKeepsEveryPointThatWasReported) {
+  EXPECT_EQ(first_complaint(&back_up, LogBug::kNone, {0, 5}, {kAllFaults.begin(), kAllFaults.end()}), "");
 }
 
 TEST(APlantedBug, AFlushReportedBeforeItIsDurableIsFound) {
