@@ -5,8 +5,8 @@
 // File:  "postgres.host" is written as `postgres: {host: …}` or as `postgres.host: …`. Relative paths in it
 //        stand on its folder, elsewhere on the working directory.
 // Line:  --name VALUE or --name=VALUE; a switch may stand alone; '-' in a name is '_'. What is no option
-//        begins rest(); settings behind it are still ours, unknown options behind it are left to it; "--" ends
-//        ours.
+//        begins rest(); settings behind it are still ours, unknown options behind it are left to it; "--"
+//        ends ours.
 // Secrets come from the environment or from a file named by NAME_FILE (so also by --name_file PATH and
 //        `name_file:`); never from the command line or the configuration file, and never shown.
 // Errors: kInvalid, with everything that is wrong, one line each: an unknown key with line and column and the
