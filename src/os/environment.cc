@@ -24,6 +24,12 @@ std::optional<std::string> environment_variable(const std::string& name) {
   return std::string(value);
 }
 
+std::optional<std::string> take_environment_variable(const std::string& name) {
+  auto value = environment_variable(name);
+  ::unsetenv(name.c_str());
+  return value;
+}
+
 Path this_program() {
   auto program = real_file_system()->read_symlink("/proc/self/exe");
   DR_CHECK(program.ok());  // /proc is part of every system PostgreSQL runs on
@@ -51,6 +57,14 @@ void forbid_core_dumps() {
   const rlimit none{0, 0};
   DR_CHECK(::setrlimit(RLIMIT_CORE, &none) == 0);
   DR_CHECK(::prctl(PR_SET_DUMPABLE, 0) == 0);
+}
+
+uint64_t raise_descriptor_limit() {
+  rlimit limit{};
+  DR_CHECK(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  limit.rlim_cur = limit.rlim_max;
+  DR_CHECK(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  return limit.rlim_cur;
 }
 
 bool process_exists(int pid) { return pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM); }

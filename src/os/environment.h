@@ -15,6 +15,9 @@ namespace daruma {
 // The variable's value; nullopt when it is not set.
 std::optional<std::string> environment_variable(const std::string& name);
 
+// The same, and takes it away, so that no child inherits it.
+std::optional<std::string> take_environment_variable(const std::string& name);
+
 // The absolute path of the running program.
 Path this_program();
 
@@ -29,6 +32,8 @@ bool process_exists(int pid);
 
 // Bytes of memory that this process has in use; nullopt where the kernel does not say.
 std::optional<uint64_t> resident_bytes();
+// As many open descriptors as the hard limit allows. Returns that limit.
+uint64_t raise_descriptor_limit();
 
 std::string host_name();
 int this_pid();

@@ -8,16 +8,18 @@
 // through STATE/NAME.PID.sock) and forks the workers; each has one thread and one event loop. A worker that
 // dies is started again, with back-off. A second instance shares socket, breakers and metrics (pm2 scale).
 // sd_notify (READY=1, RELOADING=1, STOPPING=1) where NOTIFY_SOCKET says so. Signals to the supervisor:
-//   SIGTERM, SIGINT  stops taking new connections, finishes what runs (at most `drain`), ends. With `handover`
-//                    above zero the socket and the workers live that long on, for an instance started anew to
-//                    take over (pm2).
-//   SIGHUP           reload: executes the program file anew in the same process, starts new workers on the same
-//                    socket, and then drains the old ones: no connection is refused or lost, those queued on
-//                    the socket included.
+//   SIGTERM, SIGINT  stops taking new connections, finishes what runs (at most `drain`), ends. With
+//                    `handover` above zero a child lives that long on with socket and workers, for an instance
+//                    started anew to take over (pm2). A second one ends everything at once.
+//   SIGHUP           reload: executes the program file anew in the same process, starts new workers on the
+//                    same socket, and then drains the old ones: no connection is refused or lost, those
+//                    queued on the socket included. Where the settings cannot be read, or the new workers do
+//                    not start, the old ones serve on.
 //   SIGUSR1          the logs are opened anew.
 //
 // Settings every service has: host (127.0.0.1), port, workers (number of cores), state, logs, drain (10s),
-// handover (0s), connections (per worker, 10,000), header_time (10s), idle_time (60s), memory_limit.
+// handover (0s), connections (per worker, 10,000), header_time (10s), idle_time (60s),
+// memory_limit (MiB, 512).
 #pragma once
 
 #include <boost/asio/io_context.hpp>

@@ -1,5 +1,6 @@
-// The server on real sockets: a thread plays the worker, the test plays the clients. Limits that end something
-// are made short here, and what must not end is given no limit, so that no result hangs on the machine's speed.
+// The server on real sockets: a thread plays the worker, the test plays the clients. Limits that end
+// something are made short here, and what must not end is given no limit, so that no result hangs on the
+// machine's speed.
 #include "service/server.h"
 
 #include <gmock/gmock.h>
