@@ -9,8 +9,8 @@
 // dies is started again, with back-off. A second instance shares socket, breakers and metrics (pm2 scale).
 // sd_notify (READY=1, RELOADING=1, STOPPING=1) where NOTIFY_SOCKET says so. Signals to the supervisor:
 //   SIGTERM, SIGINT  stops taking new connections, finishes what runs (at most `drain`), ends. With
-//                    `handover` above zero a child lives that long on with socket and workers, for an instance
-//                    started anew to take over (pm2). A second one ends everything at once.
+//                    `handover` above zero a child lives that long on with socket and workers, for an
+//                    instance started anew to take over (pm2). A second one ends everything at once.
 //   SIGHUP           reload: executes the program file anew in the same process, starts new workers on the
 //                    same socket, and then drains the old ones: no connection is refused or lost, those
 //                    queued on the socket included. Where the settings cannot be read, or the new workers do

@@ -70,8 +70,9 @@ class Instance {
   }
   void wait_for(const std::function<bool()>& condition, std::string_view what) {
     const Deadline deadline = clock_->after(kPatience);
-    while (!condition() && !deadline.passed(clock_->mono())) clock_->pause(2ms);
-    ASSERT_TRUE(condition()) << "never: " << what << "\n" << output();
+    bool holds = condition();
+    for (; !holds && !deadline.passed(clock_->mono()); holds = condition()) clock_->pause(2ms);
+    ASSERT_TRUE(holds) << "never: " << what << "\n" << output();
   }
 
   void signal(int number) { EXPECT_TRUE(process_->signal(number).ok()); }
