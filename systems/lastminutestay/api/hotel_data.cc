@@ -26,11 +26,16 @@ std::string target_of(const std::vector<int32_t>& hotels) {
   return target;
 }
 
+// Boost.JSON would write 4.3 as 4.3E0.
+std::string text_of(const boost::json::value& value) {
+  return value.is_double() ? fmt::format("{}", value.get_double()) : boost::json::serialize(value);
+}
+
 std::string members_of(const boost::json::object& hotel) {
   std::string members;
   for (const char* name : kMembers)
     if (const boost::json::value* value = hotel.if_contains(name))
-      members += fmt::format("{}\"{}\":{}", members.empty() ? "" : ",", name, boost::json::serialize(*value));
+      members += fmt::format("{}\"{}\":{}", members.empty() ? "" : ",", name, text_of(*value));
   return members.size() > kFactsMax ? std::string() : members;
 }
 
