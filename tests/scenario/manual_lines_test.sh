@@ -7,7 +7,8 @@
 # The systems are started in a scratch directory, in namespaces of their own (network, processes, mounts): nobody is in
 # the way on the manuals' ports, and nothing outlives the test. That takes root. While pm2's lines are typed, requests
 # go on, and none may fail. The lines of systemd and Docker restart what the whole machine has; they are typed only where
-# MANUAL_LINES_ON_THIS_MACHINE=yes says that it is for that, and has the units, or the seven containers.
+# MANUAL_LINES_ON_THIS_MACHINE=yes says that it is for that, and has the units, or the seven containers. Elsewhere the
+# files behind them are at least read by the tools that will read them.
 # Ends with 0, with 1 when a line does not work, with 77 when this machine cannot run the test; it says why.
 set -euo pipefail
 
@@ -22,7 +23,29 @@ has() { command -v "$1" >/dev/null; }
 
 # --- the world of the test
 
+# The unit files, with a program that is there in place of ours.
+check_units() {
+  has systemd-analyze || return 0
+  local unit
+  for unit in "$top"/systems/lastminutestay/deploy/*.service; do
+    sed 's|^ExecStart=[^ ]*|ExecStart=/bin/true|' "$unit" >"$scratch/${unit##*/}"
+  done
+  systemd-analyze verify "$scratch"/*.service || fail "systemd does not take a unit file"
+}
+check_compose_files() {
+  has docker-compose || return 0
+  cp -r "$top/systems/ai-micro-service" "$scratch/"
+  "$scratch/ai-micro-service/scripts/make-env.sh" 2>/dev/null
+  local folder
+  for folder in "$scratch"/ai-micro-service/ai-micro-*; do
+    (cd "$folder" && docker-compose config -q) || fail "docker-compose does not take ${folder##*/}/docker-compose.yml"
+  done
+}
+
 if [[ $kind == systemd || $kind == docker ]]; then
+  scratch=$(mktemp -d "${TMPDIR:-/tmp}/daruma-manual-lines.XXXXXX")
+  trap 'rm -rf "$scratch"' EXIT
+  if [[ $kind == systemd ]]; then check_units; else check_compose_files; fi
   [[ ${MANUAL_LINES_ON_THIS_MACHINE-} == yes ]] || skip "lines of $kind are typed only with MANUAL_LINES_ON_THIS_MACHINE=yes"
 elif [[ -z ${MANUAL_LINES_INSIDE-} ]]; then
   ((EUID == 0)) || skip "only root may make the namespaces that hold the manuals' ports"
@@ -173,7 +196,7 @@ case $kind in
   booking) start_booking ;;
   ai-micro) prepare_ai_micro ;;
   pm2) start_pm2 ;;
-  systemd | docker) scratch=$(mktemp -d); trap 'rm -rf "$scratch"' EXIT ;;
+  systemd | docker) ;;
   *) fail "'$kind' is not a kind of line" ;;
 esac
 
