@@ -2,36 +2,18 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
+
 #include "base/size.h"
 #include "os/files.h"
 
 namespace daruma {
 namespace {
 
-constexpr const char* kSchema[] = {
-    "CREATE TABLE hotels (id int PRIMARY KEY, name text NOT NULL, city text NOT NULL)",
-    "CREATE TABLE rooms (id text PRIMARY KEY, hotel_id int NOT NULL REFERENCES hotels, sleeps int NOT NULL)",
-    "CREATE TABLE bookings (id bigserial PRIMARY KEY, reference text NOT NULL UNIQUE, room_id text NOT NULL "
-    "REFERENCES rooms,"
-    " check_in date NOT NULL, guests int NOT NULL, price int NOT NULL, note text, booked_at timestamptz NOT "
-    "NULL DEFAULT clock_timestamp())",
-    "INSERT INTO hotels SELECT i, (ARRAY['桜旅館','Hotel Fuji','海風ホテル','Kyoto Garden "
-    "Inn','駅前ホテル','Harbour View'])[1 + i % 6] || ' ' || i,"
-    " (ARRAY['東京','京都','大阪','札幌','福岡','那覇'])[1 + i % 6] FROM generate_series(1, 400) i",
-    "INSERT INTO rooms SELECT 'room-' || h || '-' || r, h, 1 + r % 4 FROM generate_series(1, 400) h, "
-    "generate_series(1, 10) r",
-    "INSERT INTO bookings (reference, room_id, check_in, guests, price, note, booked_at)"
-    " SELECT 'old-' || i, 'room-' || (1 + i % 400) || '-' || (1 + i % 10), date '2024-06-20' + i % 60, 1 + i "
-    "% 4, 6000 + (i * 7919) % 30000,"
-    " md5(i::text) || md5((i * 3)::text) || md5((i * 5)::text), now() - (i % 42) * interval '1 day' FROM "
-    "generate_series(1, 150000) i",
-    "ANALYZE",
-};
-
-// reference, room, check-in, guests, price: no field holds a tab.
-std::string line_of(const std::string& reference, const Booking& booking) {
-  return fmt::format("{}\t{}\t{}\t{}\t{}\n", reference, booking.room, booking.check_in, booking.guests,
-                     booking.price);
+// id, room, check-in, check-out, guests, total: no field holds a tab.
+std::string line_of(const std::string& id, const Booking& booking) {
+  return fmt::format("{}\t{}\t{}\t{}\t{}\t{}\n", id, booking.room, booking.check_in, booking.check_out,
+                     booking.guests, booking.total);
 }
 
 std::string take_field(std::string_view& line) {
@@ -41,14 +23,15 @@ std::string take_field(std::string_view& line) {
   return field;
 }
 
-}  // namespace
-
-Status make_hotels(LocalPostgres& server) {
-  DR_OK(server.run("CREATE DATABASE lastminutestay", "postgres"));
-  DR_TRY(const auto connection, server.connect());
-  for (const char* statement : kSchema) DR_OK(connection->query(statement));
-  return {};
+// `days` after kFirstNight, as YYYY-MM-DD.
+std::string night(size_t days) {
+  using namespace std::chrono;
+  const year_month_day date(sys_days(2024y / December / 1d) + std::chrono::days(days));
+  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                     static_cast<unsigned>(date.day()));
 }
+
+}  // namespace
 
 Result<std::unique_ptr<Witness>> Witness::create(FileSystem& fs, const Path& file) {
   std::unique_ptr<Witness> witness(new Witness(fs, file));
@@ -57,8 +40,8 @@ Result<std::unique_ptr<Witness>> Witness::create(FileSystem& fs, const Path& fil
   return witness;
 }
 
-Status Witness::record(const std::string& reference, const Booking& booking) {
-  const std::string line = line_of(reference, booking);
+Status Witness::record(const std::string& id, const Booking& booking) {
+  const std::string line = line_of(id, booking);
   auto open = open_.lock();
   DR_OK(open->file->write_at(open->end, as_bytes(line)));
   open->end += line.size();
@@ -72,21 +55,24 @@ Result<Bookings> Witness::all() {
   while (!rest.empty()) {
     const size_t end = rest.find('\n');
     std::string_view line = rest.substr(0, end);
-    const std::string reference = take_field(line);
-    Booking& booking = bookings[reference];
+    Booking& booking = bookings[take_field(line)];
     booking.room = take_field(line);
     booking.check_in = take_field(line);
+    booking.check_out = take_field(line);
     booking.guests = take_field(line);
-    booking.price = take_field(line);
+    booking.total = take_field(line);
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   }
   return bookings;
 }
 
-Load::Load(LocalPostgres& server, Witness& witness, int clients, const std::string& name)
-    : server_(server), witness_(witness), name_(name) {
-  for (int i = 0; i < clients; ++i)
-    clients_.emplace_back([this, i](std::stop_token stop) { client(std::move(stop), i); });
+Load::Load(const HotelApi& api, Witness& witness, std::vector<std::string> rooms, int clients)
+    : witness_(witness), rooms_(std::move(rooms)) {
+  const auto count = static_cast<size_t>(clients);
+  for (size_t i = 0; i < count; ++i)
+    clients_.emplace_back([this, i, count, client = api.client()](std::stop_token stop) mutable {
+      this->client(std::move(stop), i, count, std::move(client));
+    });
 }
 
 void Load::end() {
@@ -94,23 +80,15 @@ void Load::end() {
   clients_.clear();
 }
 
-void Load::client(std::stop_token stop, int number) {
-  const auto connection = server_.connect();
-  if (!connection.ok()) return;
-  for (int i = 0; !stop.stop_requested(); ++i) {
-    const std::string reference = fmt::format("{}-{}-{:06}", name_, number, i);
-    const Booking booking{fmt::format("room-{}-{}", 1 + (i * 17 + number * 53) % 400, 1 + i % 10),
-                          fmt::format("2024-07-{:02}", 1 + i % 28), std::to_string(1 + i % 4),
-                          std::to_string(6000 + (i * 389 + number) % 30000)};
-    const auto booked = (*connection)
-                            ->query(
-                                "INSERT INTO bookings (reference, room_id, check_in, guests, price) VALUES "
-                                "($1, $2, $3, $4, $5)",
-                                {reference, booking.room, booking.check_in, booking.guests, booking.price});
-    // The server is gone, COMMIT returned with a warning (its wait for the repository was cut short), or
-    // the witness could not write: nobody was told, so nothing is promised.
-    if (!booked.ok() || !(*connection)->last_warning().empty() || !witness_.record(reference, booking).ok())
-      return;
+void Load::client(std::stop_token stop, size_t number, size_t clients, std::unique_ptr<BookingClient> api) {
+  for (size_t i = number; !stop.stop_requested(); i += clients) {
+    const size_t days = i / rooms_.size();
+    Booking booking{rooms_[i % rooms_.size()], night(days), night(days + 1), "1", ""};
+    const auto booked = api->book(booking, fmt::format("load-{}", i));
+    // No 201, or the witness could not write: nobody was told, so nothing is promised.
+    if (!booked.ok()) return;
+    booking.total = booked->total;
+    if (!witness_.record(booked->id, booking).ok()) return;
     ++acknowledged_;
   }
 }
@@ -118,8 +96,10 @@ void Load::client(std::stop_token stop, int number) {
 Result<Comparison> compare(LocalPostgres& server, Witness& witness) {
   DR_TRY(Bookings expected, witness.all());
   DR_TRY(const auto connection, server.connect());
-  DR_TRY(const auto rows, connection->query("SELECT reference, room_id, check_in, guests, price FROM "
-                                            "bookings WHERE reference NOT LIKE 'old-%'"));
+  DR_TRY(const auto rows,
+         connection->query("SELECT id, room_id, check_in, check_out, guests, total_yen FROM bookings JOIN "
+                           "booking_totals ON booking_id = id WHERE check_in >= $1",
+                           {std::string(kFirstNight)}));
   Comparison out;
   out.acknowledged = expected.size();
   for (const postgres::SqlRow& row : rows) {
@@ -128,7 +108,8 @@ Result<Comparison> compare(LocalPostgres& server, Witness& witness) {
       ++out.unannounced;
       continue;
     }
-    const Booking stored{row[1].value_or(""), row[2].value_or(""), row[3].value_or(""), row[4].value_or("")};
+    const Booking stored{row[1].value_or(""), row[2].value_or(""), row[3].value_or(""), row[4].value_or(""),
+                         row[5].value_or("")};
     ++(stored == found->second ? out.found : out.different);
     expected.erase(found);
   }

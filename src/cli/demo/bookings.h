@@ -1,6 +1,6 @@
-// cli/demo/bookings.h: a hotel-booking database, a load of bookings against it, and a witness outside it.
+// cli/demo/bookings.h: a load of bookings through the API, and a witness outside the database.
 //
-// The witness is a file. A booking counts as acknowledged only when COMMIT has returned *and* its line is in
+// The witness is a file. A booking counts as acknowledged only when the API answered 201 *and* its line is in
 // that file: then somebody outside the database can hold the database to it.
 // Threads: Load has threads of its own; everything else one at a time.
 #pragma once
@@ -11,26 +11,20 @@
 #include <thread>
 #include <vector>
 
-#include "cli/demo/local_postgres.h"
+#include "cli/demo/hotel_api.h"
 
 namespace daruma {
 
-// Hotels, rooms and some weeks of bookings: about 50 MB.
-Status make_hotels(LocalPostgres& server);
+using Bookings = std::map<std::string, Booking>;  // by the id that the API gave
 
-struct Booking {
-  std::string room;
-  std::string check_in;
-  std::string guests;
-  std::string price;
-  bool operator==(const Booking&) const = default;
-};
-using Bookings = std::map<std::string, Booking>;  // by reference, the client's own
+// What the demo books lies after everything that was made up, so that nobody is in its way.
+inline constexpr const char* kFirstNight = "2024-12-01";
+inline constexpr const char* kAfterRecovery = "2025-07-01";  // the first booking after each recovery
 
 class Witness {
  public:
   static Result<std::unique_ptr<Witness>> create(FileSystem& fs, const Path& file);
-  Status record(const std::string& reference, const Booking& booking);
+  Status record(const std::string& id, const Booking& booking);
   // Everything recorded so far, read back from the file.
   Result<Bookings> all();
 
@@ -45,19 +39,19 @@ class Witness {
   Guarded<Open> open_;
 };
 
-// Clients that book, each on a connection of its own, until stopped or until the server is gone.
+// Clients that book, each on a connection of its own, until stopped or until an answer is no 201.
 class Load {
  public:
-  Load(LocalPostgres& server, Witness& witness, int clients, const std::string& name);
+  // Each books other rooms and nights than the rest: `rooms` in turn, then the next night.
+  Load(const HotelApi& api, Witness& witness, std::vector<std::string> rooms, int clients);
   ~Load() { end(); }
   uint64_t acknowledged() const { return acknowledged_; }
   void end();
 
  private:
-  void client(std::stop_token stop, int number);
-  LocalPostgres& server_;
+  void client(std::stop_token stop, size_t number, size_t clients, std::unique_ptr<BookingClient> api);
   Witness& witness_;
-  const std::string name_;
+  const std::vector<std::string> rooms_;
   std::atomic<uint64_t> acknowledged_{0};
   std::vector<std::jthread> clients_;
 };

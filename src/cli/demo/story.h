@@ -17,9 +17,9 @@ namespace daruma {
 struct Measured {
   std::string name;
   Comparison bookings;
-  Duration outage{};           // from the loss to the first INSERT that worked
+  Duration outage{};           // from the loss to the first booking that the API took
   Duration restore{};          // `daruma restore`
-  Duration replay{};           // start and replay, to the first INSERT
+  Duration replay{};           // start and replay, to the first booking
   Duration protected_again{};  // until capture is back and COMMITs are synchronous again
   uint64_t restored_bytes = 0;
 };
@@ -44,12 +44,16 @@ class Story {
 
   Status start_serving();
   Status wait_for_protection();
+  Status show_green();
+  Status start_system();
+  Result<std::vector<std::string>> rooms();
   Status recover(const std::string& at, Measured& measured, MonoInstant lost_at);
   Status check_bookings(Measured& measured);
   void check(bool holds, const std::string& what);
 
   void act(const std::string& title);
   void tell_line(const std::string& text);
+  void show(const std::string& typed, std::string_view output);
   // Runs a daruma command, shows it as typed, and shows its output unless `quiet`. kFailed: it failed.
   Result<std::string> daruma(std::vector<std::string> arguments, bool quiet = false);
 
@@ -59,6 +63,7 @@ class Story {
   const Path program_;
   int acts_ = 0;
   std::optional<LocalPostgres> server_;
+  std::optional<HotelApi> api_;
   std::unique_ptr<Process> serving_;
   std::unique_ptr<Witness> witness_;
   std::vector<Measured> measured_;
