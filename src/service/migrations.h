@@ -1,8 +1,10 @@
-// service/migrations.h: brings the schema of a database to its newest version, each migration once and in order.
+// service/migrations.h: brings the schema of a database to its newest version, each migration once and in
+// order.
 //
-// A migration is a file NNNN_name.sql; the numbers begin at 0001 and have no holes. Each runs in a transaction
-// together with its row in `schema_migrations` (number, name, sha256, when), under an advisory lock, so that two
-// who migrate at once do it once. A file that changed after it ran, or one that ran and is gone, is refused.
+// A migration is a file NNNN_name.sql; the numbers begin at 0001 and have no holes. Each runs in a
+// transaction together with its row in `schema_migrations` (number, name, sha256, when), under an advisory
+// lock, so that two who migrate at once do it once. A file that changed after it ran, or one that ran and
+// is gone, is refused.
 // Threads: one at a time.
 #pragma once
 

@@ -1,5 +1,5 @@
-// service/postgres_session.h: one connection to PostgreSQL that waits for its answers: for a service's commands
-// (migrate, seed), never for a worker.
+// service/postgres_session.h: one connection to PostgreSQL that waits for its answers: for a service's
+// commands (migrate, seed), never for a worker.
 //
 // Errors:  as service/postgres.h: kUnavailable: cannot connect or the connection broke; kExists: unique or
 //          exclusion violation; kInvalid: other constraint or input errors; kFailed: the rest. `what` has
