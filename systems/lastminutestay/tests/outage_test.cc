@@ -72,8 +72,9 @@ TEST(Outage, WithoutPostgresCachedAnswersGoOnBookingsWaitAndItReconnectsByItself
       {.settings = {{"CACHE_FRESH_FOR", "1ms"}, {"BOOKING_DEADLINE", "1s"}, {"SEARCH_DEADLINE", "1s"}}});
   ASSERT_EQ(backend.get(search(1)).header("X-Source"), "made");
   backend.postgres().kill9();
-  backend.wait_until("health says so", [&] { return backend.get("/monitoring/health").status == 503; });
-  EXPECT_EQ(backend.health_of("PostgreSQL"), "fail");
+  for (int asked = 0; asked < 8; ++asked)  // each worker finds out by itself
+    backend.wait_until("health says so", [&] { return backend.get("/monitoring/health").status == 503; });
+  backend.wait_until("and what it is", [&] { return backend.health_of("PostgreSQL") == "fail"; });
 
   const Reply stale = backend.get(search(1));
   EXPECT_EQ(stale.status, 200);
@@ -165,7 +166,7 @@ TEST(Outage, AFullDiskUnderTheLogsLosesLinesAndNoRequests) {
                      [&] { return count_lines(backend.access_lines(), "after-the-flood", "") == 1; });
 }
 
-TEST(Outage, AClockThatJumpsMakesNoStaleAnswerFreshAndStopsNothing) {
+TEST(Outage, AClockThatJumpsMakesNoAnswerOlderOrYoungerThanItIsAndStopsNothing) {
   const daruma::ScratchDir scratch;
   const daruma::Path offset = scratch.path() / "offset";
   const auto jump_to = [&](const std::string& seconds) { std::ofstream(offset) << seconds; };
@@ -173,13 +174,20 @@ TEST(Outage, AClockThatJumpsMakesNoStaleAnswerFreshAndStopsNothing) {
   Backend backend(
       {.settings = {{"CACHE_NEAR_FOR", "1ms"}},
        .environment = {{"LD_PRELOAD", LASTMINUTESTAY_CLOCK_SHIM}, {"CLOCK_OFFSET_FILE", offset}}});
-  ASSERT_EQ(backend.get(search(1)).header("X-Source"), "made");
-  EXPECT_EQ(backend.get(search(1)).header("X-Source"), "cache");
+  const auto expect_whole_and_young = [&] {
+    for (int i = 0; i < 10; ++i) {  // both workers
+      const Reply reply = backend.get(search(1));
+      ASSERT_EQ(reply.status, 200);
+      EXPECT_EQ(reply.json().at("degraded"), false);
+      EXPECT_LT(std::stoi(reply.header("Age")), 60);
+    }
+  };
+  expect_whole_and_young();
   jump_to("-7200");
-  EXPECT_EQ(backend.get(search(1)).header("X-Source"), "made") << "an answer from the future has no age";
+  expect_whole_and_young();
   EXPECT_EQ(backend.book(booking(1)).status, 201);
   jump_to("7200");
-  EXPECT_EQ(backend.get(search(1)).header("X-Source"), "made") << "it is two hours old now";
+  expect_whole_and_young();
   EXPECT_EQ(backend.book(booking(2)).status, 201);
   jump_to("172800");
   EXPECT_EQ(backend.book(booking(3)).status, 401) << "the token has expired, as the clock has it";
