@@ -57,7 +57,7 @@ TEST(Outage, WithoutRedisEverythingWorksAndItReconnectsByItself) {
 }
 
 TEST(Outage, AfterFlushallAnswersAreMadeAfresh) {
-  Backend backend({.settings = {{"CACHE_NEAR_FOR", "1ms"}}});
+  Backend backend({.settings = {{"CACHE_NEAR_FOR", "0s"}}});
   ASSERT_EQ(backend.get(search(1)).header("X-Source"), "made");
   EXPECT_EQ(backend.get(search(1)).header("X-Source"), "cache");
   backend.redis().kill9();  // keeps nothing: what FLUSHALL leaves behind
@@ -172,7 +172,7 @@ TEST(Outage, AClockThatJumpsMakesNoAnswerOlderOrYoungerThanItIsAndStopsNothing) 
   const auto jump_to = [&](const std::string& seconds) { std::ofstream(offset) << seconds; };
   jump_to("0");
   Backend backend(
-      {.settings = {{"CACHE_NEAR_FOR", "1ms"}},
+      {.settings = {{"CACHE_NEAR_FOR", "0s"}},
        .environment = {{"LD_PRELOAD", LASTMINUTESTAY_CLOCK_SHIM}, {"CLOCK_OFFSET_FILE", offset}}});
   const auto expect_whole_and_young = [&] {
     for (int i = 0; i < 10; ++i) {  // both workers
