@@ -10,9 +10,11 @@ using daruma::service::SqlValues;
 using daruma::service::Statement;
 using daruma::service::Task;
 
-// Both halves walk along an index in the order of prices and stop at the twentieth room that is free; rooms without
-// an offer are looked at only where offers do not fill the page. $4: a city, or NULL. LIMIT is written out, as a
-// parameter would make the planner expect thousands of rows.
+// Both halves walk along an index in the order of prices and stop at the twentieth room that is free; rooms
+// without an offer are looked at only where offers do not fill the page. $4: a city, or NULL. LIMIT is
+// written out, as a parameter would make the planner expect thousands of rows. OFFSET 0 keeps the question
+// about a room's bookings one of its own for each room: joined, far days with few bookings read the whole
+// table (40 ms instead of 0.4).
 constexpr Statement kFindFreeRooms = {
     "find_free_rooms",
     "WITH there AS MATERIALIZED ("
@@ -23,7 +25,7 @@ constexpr Statement kFindFreeRooms = {
     "  WHERE o.night = $1::date AND r.sleeps >= $3::int"
     "    AND ($4::text IS NULL OR r.hotel_id IN (SELECT id FROM there))"
     "    AND NOT EXISTS (SELECT FROM bookings b WHERE b.room_id = o.room_id AND b.status <> 'cancelled'"
-    "                    AND b.check_out > $1::date AND b.check_in < $2::date)"
+    "                    AND b.check_out > $1::date AND b.check_in < $2::date OFFSET 0)"
     "  ORDER BY o.price_yen, o.room_id LIMIT 20),"
     "regular AS ("
     "  SELECT r.id, r.price_yen, 1 FROM rooms r"
@@ -31,7 +33,7 @@ constexpr Statement kFindFreeRooms = {
     "    AND ($4::text IS NULL OR r.hotel_id IN (SELECT id FROM there))"
     "    AND NOT EXISTS (SELECT FROM last_minute_prices o WHERE o.room_id = r.id AND o.night = $1::date)"
     "    AND NOT EXISTS (SELECT FROM bookings b WHERE b.room_id = r.id AND b.status <> 'cancelled'"
-    "                    AND b.check_out > $1::date AND b.check_in < $2::date)"
+    "                    AND b.check_out > $1::date AND b.check_in < $2::date OFFSET 0)"
     "  ORDER BY r.price_yen, r.id LIMIT 20),"
     "found AS ("
     "  SELECT * FROM offered UNION ALL SELECT * FROM regular ORDER BY rank, first_yen, room_id LIMIT 20)"

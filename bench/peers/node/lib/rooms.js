@@ -10,7 +10,7 @@ offered AS (
   WHERE o.night = $1::date AND r.sleeps >= $3::int
     AND ($4::text IS NULL OR r.hotel_id IN (SELECT id FROM there))
     AND NOT EXISTS (SELECT FROM bookings b WHERE b.room_id = o.room_id AND b.status <> 'cancelled'
-                    AND b.check_out > $1::date AND b.check_in < $2::date)
+                    AND b.check_out > $1::date AND b.check_in < $2::date OFFSET 0)
   ORDER BY o.price_yen, o.room_id LIMIT 20),
 regular AS (
   SELECT r.id, r.price_yen, 1 FROM rooms r
@@ -18,7 +18,7 @@ regular AS (
     AND ($4::text IS NULL OR r.hotel_id IN (SELECT id FROM there))
     AND NOT EXISTS (SELECT FROM last_minute_prices o WHERE o.room_id = r.id AND o.night = $1::date)
     AND NOT EXISTS (SELECT FROM bookings b WHERE b.room_id = r.id AND b.status <> 'cancelled'
-                    AND b.check_out > $1::date AND b.check_in < $2::date)
+                    AND b.check_out > $1::date AND b.check_in < $2::date OFFSET 0)
   ORDER BY r.price_yen, r.id LIMIT 20),
 found AS (
   SELECT * FROM offered UNION ALL SELECT * FROM regular ORDER BY rank, first_yen, room_id LIMIT 20)
