@@ -125,8 +125,8 @@ Task<Result<std::string>> Sessions::begin(std::string user, std::string email) {
 Task<Result<Rotated>> Sessions::rotate(std::string token) {
   Rotated rotated;
   rotated.token = new_token();
-  auto arguments =
-      script(kRotate, {token_key(token), token_key(rotated.token)}, {seconds_of(settings_.refresh_time)});
+  auto arguments = script(kRotate, {token_key(token), token_key(rotated.token)},
+                          {seconds_of(settings_.refresh_time), milliseconds_of(settings_.reuse_grace)});
   auto reply = co_await run(std::move(arguments));
   if (!reply.ok()) co_return std::move(reply).error();
   if (reply->list.size() != 2)
