@@ -86,7 +86,9 @@ AuthService::AuthService(Worker& worker)
     : worker_(worker),
       access_time_(worker.settings.duration("token.access_time")),
       cookie_secure_(worker.settings.on("cookie_secure")),
-      behind_proxy_(worker.settings.on("behind_proxy")) {}
+      behind_proxy_(worker.settings.on("behind_proxy")),
+      failures_max_(worker.settings.number("limit.account")),
+      registrations_max_(worker.settings.number("limit.register")) {}
 
 Status AuthService::start(Router& router) {
   const Settings& settings = worker_.settings;
@@ -107,7 +109,6 @@ Status AuthService::start(Router& router) {
   limits.refresh_time = settings.duration("token.refresh_time");
   limits.reuse_grace = settings.duration("token.reuse_grace");
   limits.tries_of_address = settings.number("limit.address");
-  limits.tries_of_account = settings.number("limit.account");
   sessions_ = std::make_unique<Sessions>(*redis_, worker_.random, worker_.clock, limits);
   add_monitoring(router, worker_);
   watch_itself(worker_);
@@ -188,8 +189,9 @@ std::optional<Response> AuthService::refuse_origin(const Request& request) const
   return problem(403, "pages of this origin may not sign anybody in here");
 }
 
-Task<std::optional<Response>> AuthService::refuse_haste(Request& request, std::string account) {
-  const auto wait = co_await sessions_->count_try(client_of(request), std::move(account));
+Task<std::optional<Response>> AuthService::refuse_haste(Request& request, std::string account,
+                                                        int64_t tries_max) {
+  const auto wait = co_await sessions_->count_try(client_of(request), std::move(account), tries_max);
   if (!wait.ok()) co_return unavailable(worker_, request, "Redis", wait.error());
   if (*wait > Duration(0)) co_return too_often(*wait);
   co_return std::nullopt;
@@ -205,7 +207,7 @@ Task<Response> AuthService::register_account(Request& request) {
   if (const std::string fault = fault_of_password(password, *email); !fault.empty())
     co_return problem(422, fault);
   // Counted apart from log-ins: an address of an account never has a blank.
-  auto refused = co_await refuse_haste(request, "register " + client_of(request));
+  auto refused = co_await refuse_haste(request, "register " + client_of(request), registrations_max_);
   if (refused) co_return *std::move(refused);
 
   const auto hash = co_await passwords_->hash(password);
@@ -222,7 +224,7 @@ Task<Response> AuthService::log_in(Request& request) {
   if (!fields.ok()) co_return problem(400, fields.error().what);
   const std::string email = normal_email(fields->at("email")).value_or(fields->at("email"));
   const std::string& password = fields->at("password");
-  auto refused = co_await refuse_haste(request, email);
+  auto refused = co_await refuse_haste(request, email, failures_max_);
   if (refused) co_return *std::move(refused);
 
   auto account = co_await accounts_->with_email(email);
@@ -359,6 +361,7 @@ std::vector<Setting> auth_settings() {
       {"password.waiting", SettingKind::kNumber, "32", "argon2id: how many may wait; more are refused"},
       {"limit.address", SettingKind::kNumber, "30", "log-ins a minute from one address"},
       {"limit.account", SettingKind::kNumber, "10", "failed log-ins in 15 minutes for one account"},
+      {"limit.register", SettingKind::kNumber, "20", "registrations in 15 minutes from one address"},
   };
   settings.insert(settings.end(), own.begin(), own.end());
   return settings;

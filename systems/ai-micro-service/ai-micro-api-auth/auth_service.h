@@ -42,7 +42,7 @@ class AuthService final : public daruma::service::Service {
 
   // An answer to give instead of going on: the page may not call this, or tries too often.
   std::optional<Response> refuse_origin(const Request& request) const;
-  Task<std::optional<Response>> refuse_haste(Request& request, std::string account);
+  Task<std::optional<Response>> refuse_haste(Request& request, std::string account, int64_t tries_max);
   // Takes the same time whether there is such an account or not.
   Task<daruma::Result<Passwords::Verdict>> check_password(const std::optional<Account>& account,
                                                           std::string password);
@@ -58,6 +58,7 @@ class AuthService final : public daruma::service::Service {
   daruma::service::Worker& worker_;
   const daruma::Duration access_time_;
   const bool cookie_secure_, behind_proxy_;
+  const int64_t failures_max_, registrations_max_;
   std::unique_ptr<daruma::service::PostgresPool> pool_;
   std::unique_ptr<daruma::service::Redis> redis_;
   std::unique_ptr<Passwords> passwords_;

@@ -103,10 +103,9 @@ Task<Result<RedisReply>> Sessions::run(std::vector<std::string> arguments) {
   return redis_.command(std::move(arguments), clock_.after(kCommandTime));
 }
 
-Task<Result<Duration>> Sessions::count_try(std::string address, std::string email) {
-  auto arguments =
-      script(kCountTry, {"auth:tries:address:" + address, account_key(email)},
-             {std::to_string(settings_.tries_of_address), std::to_string(settings_.tries_of_account)});
+Task<Result<Duration>> Sessions::count_try(std::string address, std::string account, int64_t tries_max) {
+  auto arguments = script(kCountTry, {"auth:tries:address:" + address, account_key(account)},
+                          {std::to_string(settings_.tries_of_address), std::to_string(tries_max)});
   auto reply = co_await run(std::move(arguments));
   if (!reply.ok()) co_return std::move(reply).error();
   co_return Duration(std::chrono::seconds(reply->number));

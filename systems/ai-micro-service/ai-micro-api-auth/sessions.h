@@ -29,7 +29,6 @@ struct SessionSettings {
   daruma::Duration refresh_time = std::chrono::hours(24 * 14);
   daruma::Duration reuse_grace = std::chrono::seconds(10);
   int64_t tries_of_address = 30;  // per minute
-  int64_t tries_of_account = 10;  // failed ones, per 15 minutes
 };
 
 struct Rotated {
@@ -44,8 +43,10 @@ class Sessions {
            SessionSettings settings)
       : redis_(redis), random_(random), clock_(clock), settings_(settings) {}
 
-  // Counts an attempt. Zero: go on; else how long to wait.
-  daruma::service::Task<daruma::Result<daruma::Duration>> count_try(std::string address, std::string email);
+  // Counts an attempt from an address, for an account (of which `tries_max` may fail in 15 minutes). Zero: go on; else
+  // how long to wait.
+  daruma::service::Task<daruma::Result<daruma::Duration>> count_try(std::string address, std::string account,
+                                                                    int64_t tries_max);
   // Begins a family for who just logged in, and forgets the account's failed attempts. Returns the token.
   daruma::service::Task<daruma::Result<std::string>> begin(std::string user, std::string email);
   daruma::service::Task<daruma::Result<Rotated>> rotate(std::string token);
