@@ -137,6 +137,12 @@ bool Health::ready() const {
   });
 }
 
+bool Health::settled() const {
+  return std::ranges::none_of(known_, [](const Known& known) {
+    return known.check.needed && known.answer.state == HealthState::kUnknown;
+  });
+}
+
 HealthState Health::state() const {
   if (!ready()) return HealthState::kFail;
   const bool hurt = std::ranges::any_of(known_, [](const Known& known) {

@@ -21,6 +21,9 @@ constexpr Duration kFlushEvery = 100ms;
 // "Connection: close" rather than meeting a closed door.
 constexpr Duration kStopLinger = 200ms;
 constexpr Duration kDrainLinger = 2s;
+// How long a worker waits for the first answers of what it needs before it serves all the same.
+constexpr Duration kSettleMax = 2s;
+constexpr Duration kSettleStep = 5ms;
 
 LogSettings log_settings(const Program& program, const Settings& settings) {
   return {.directory = settings.path("logs"), .service = program.name};
@@ -55,11 +58,10 @@ class WorkerLoop {
     DR_TRY(server_, Server::create(io_, start_.listener.get(), router_, server_settings(start_.settings),
                                    *clock_, *random_, *log_, metrics_));
     start_.listener.reset();  // the server has its own, and closes it when it drains
-    server_->start();
-    for (auto task : {&WorkerLoop::obey_supervisor, &WorkerLoop::obey_signals, &WorkerLoop::flush_log})
+    for (auto task : {&WorkerLoop::obey_supervisor, &WorkerLoop::obey_signals, &WorkerLoop::flush_log,
+                      &WorkerLoop::begin_serving})
       spawn((this->*task)());
     spawn(health_.watch());
-    send_message(control_.native_handle(), std::string(kReady));
     io_.run();
     log_->flush();
     return {};
@@ -92,6 +94,19 @@ class WorkerLoop {
       end(message->text == kStop ? kStopLinger : kDrainLinger);
       if (message->text.empty()) co_return;  // it is gone
     }
+  }
+
+  // Not before it is known what works: the first who ask are told the truth, and a reload shows no gap. Clients wait
+  // in the kernel's queue meanwhile.
+  Task<void> begin_serving() {
+    Timer wait(io_);
+    for (const Deadline deadline = clock_->after(kSettleMax);
+         !health_.settled() && !deadline.passed(clock_->mono());) {
+      wait.expires_after(kSettleStep);
+      co_await wait.async_wait(kAwait);
+    }
+    if (!ending_) server_->start();
+    send_message(control_.native_handle(), std::string(kReady));
   }
 
   Task<void> obey_signals() {

@@ -89,9 +89,10 @@ Status AdminService::start(Router& router) {
   pool_ = open_pool(worker_);
   documents_ = std::make_unique<Documents>(*pool_, worker_.clock);
   add_monitoring(router, worker_);
-  watch_itself(worker_);
   watch_postgres(worker_, *pool_);
-  worker_.health.add(daruma::service::disk_check(worker_.fs, worker_.settings.path("files")));
+  auto space = daruma::service::disk_check(worker_.fs, worker_.settings.path("files"));
+  space.name = "documentStore";
+  worker_.health.add(std::move(space));
   origins_.add_routes(router, routes());
   return {};
 }

@@ -89,7 +89,8 @@ SqlValues row_values(Document document) {
 }  // namespace
 
 Task<Result<Document>> Documents::add(Document document) {
-  auto rows = co_await pool_.run(kAdd, row_values(std::move(document)), clock_.after(kStatementTime));
+  auto values = row_values(std::move(document));
+  auto rows = co_await pool_.run(kAdd, std::move(values), clock_.after(kStatementTime));
   if (!rows.ok()) co_return std::move(rows).error();
   co_return document_of(*rows, 0);
 }

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "library/common.h"
 #include "library/database.h"
 #include "library/json.h"
@@ -57,6 +61,12 @@ Response too_often(Duration wait) {
 }
 
 Task<HealthAnswer> ask_redis(Redis& redis, const daruma::Clock& clock) {
+  // The very first question comes before the connection stands.
+  boost::asio::steady_timer wait(co_await boost::asio::this_coro::executor);
+  for (int tries = 0; !redis.connected() && tries < 20; ++tries) {
+    wait.expires_after(std::chrono::milliseconds(10));
+    co_await wait.async_wait(boost::asio::use_awaitable);
+  }
   std::vector<std::string> ping;
   ping.emplace_back("PING");
   const auto reply = co_await redis.command(std::move(ping), clock.after(std::chrono::seconds(1)));
@@ -111,7 +121,6 @@ Status AuthService::start(Router& router) {
   limits.tries_of_address = settings.number("limit.address");
   sessions_ = std::make_unique<Sessions>(*redis_, worker_.random, worker_.clock, limits);
   add_monitoring(router, worker_);
-  watch_itself(worker_);
   watch_postgres(worker_, *pool_);
   watch_redis();
   add_routes(router);
@@ -207,7 +216,8 @@ Task<Response> AuthService::register_account(Request& request) {
   if (const std::string fault = fault_of_password(password, *email); !fault.empty())
     co_return problem(422, fault);
   // Counted apart from log-ins: an address of an account never has a blank.
-  auto refused = co_await refuse_haste(request, "register " + client_of(request), registrations_max_);
+  std::string place = "register " + client_of(request);
+  auto refused = co_await refuse_haste(request, std::move(place), registrations_max_);
   if (refused) co_return *std::move(refused);
 
   const auto hash = co_await passwords_->hash(password);

@@ -113,7 +113,6 @@ Status UserService::start(Router& router) {
   DR_TRY(key_, checking_key(worker_.fs, worker_.settings.path("token.public_key")));
   pool_ = open_pool(worker_);
   add_monitoring(router, worker_);
-  watch_itself(worker_);
   watch_postgres(worker_, *pool_);
 
   std::vector<Route> routes;

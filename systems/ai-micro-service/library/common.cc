@@ -88,8 +88,6 @@ void add_monitoring(Router& router, Worker& worker) {
   add("/metrics", "metrics", [&worker](Request&) { return metrics_answer(worker); });
 }
 
-void watch_itself(Worker& worker) { worker.health.add(daruma::service::event_loop_check(worker.clock)); }
-
 void watch_postgres(Worker& worker, PostgresPool& pool) {
   HealthCheck check;
   check.name = "PostgreSQL";

@@ -19,8 +19,6 @@ inline constexpr daruma::Duration kStatementTime = std::chrono::seconds(3);
 
 // GET /health (200 or 503), /health/detailed, /metrics.
 void add_monitoring(daruma::service::Router& router, daruma::service::Worker& worker);
-// memory_limit as the service's setting has it, and how late the event loop runs.
-void watch_itself(daruma::service::Worker& worker);
 // "SELECT 1", every second; without it the service is not ready.
 void watch_postgres(daruma::service::Worker& worker, daruma::service::PostgresPool& pool);
 

@@ -58,12 +58,17 @@ Result<PublicHalf> public_half(const std::string& private_pem) {
   return PublicHalf{std::string(text, static_cast<size_t>(length)), base64url(raw, size)};
 }
 
+// A name beside `file` that no other worker has: all of them start at once.
+Path draft_of(const Path& file) {
+  unsigned char salt[8];
+  randombytes_buf(salt, sizeof salt);
+  return file.string() + "." + base64url(salt, sizeof salt);
+}
+
 // Creates the file with all its bytes at once, or leaves what somebody else made in the meantime.
 Status make_private_key(FileSystem& fs, const Path& file) {
   DR_TRY(const auto pair, TokenKey::generate_ed25519());
-  unsigned char salt[8];
-  randombytes_buf(salt, sizeof salt);
-  const Path draft = file.string() + "." + base64url(salt, sizeof salt);
+  const Path draft = draft_of(file);
   DR_OK(create_dirs(fs, file.parent_path()));
   DR_OK(replace_file(fs, draft, as_bytes(pair.private_key), 0600));
   Status linked = fs.link(draft, file);
@@ -77,7 +82,10 @@ Status publish(FileSystem& fs, const Path& file, const std::string& pem) {
   auto old = read_file(fs, file, kPemMax);
   if (old.ok() && as_text(*old) == pem) return {};
   DR_OK(create_dirs(fs, file.parent_path(), 0755));
-  return replace_file(fs, file, as_bytes(pem), 0644);
+  const Path draft = draft_of(file);
+  DR_OK(replace_file(fs, draft, as_bytes(pem), 0644));
+  DR_OK(fs.rename(draft, file));
+  return fs.sync_dir(file.parent_path());
 }
 
 }  // namespace

@@ -25,7 +25,9 @@ class Offload {
   template <class T>
   daruma::service::Task<daruma::Result<T>> run(std::function<T()> work) {
     std::optional<T> value;
-    const bool ran = co_await run_erased([&value, work = std::move(work)] { value.emplace(work()); });
+    // Named, and not made inside the co_await: g++ 12 destroys such a closure twice.
+    std::function<void()> task = [&value, work = std::move(work)] { value.emplace(work()); };
+    const bool ran = co_await run_erased(std::move(task));
     if (!ran) co_return daruma::Error{daruma::Errc::kUnavailable, "too much work is waiting already"};
     co_return *std::move(value);
   }

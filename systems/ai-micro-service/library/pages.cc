@@ -91,7 +91,6 @@ Status Front::start(Router& router) {
   if (index == pages_.end())
     return Error{Errc::kNotFound, "no index.html in " + settings.path("pages").string()};
   add_monitoring(router, worker_);
-  watch_itself(worker_);
   const std::string config = config_json(settings);
   add(router, "/", index->second);
   add(router, "/config.json",
