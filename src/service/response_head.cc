@@ -1,5 +1,6 @@
 #include "service/response_head.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
@@ -78,9 +79,12 @@ RequestIds::RequestIds(Random& random) {
 }
 
 void RequestIds::next(std::string& id) {
-  id = prefix_;
-  const uint64_t count = count_++;
-  for (int shift = 30; shift >= 0; shift -= 5) id += kDigits[(count >> shift) % kDigits.size()];
+  std::array<char, 15> text;
+  std::ranges::copy(prefix_, text.begin());
+  uint64_t count = count_++;
+  for (size_t at = text.size(); at > prefix_.size(); count /= kDigits.size())
+    text[--at] = kDigits[count % kDigits.size()];
+  id.assign(text.data(), text.size());
 }
 
 }  // namespace daruma::service

@@ -39,6 +39,33 @@ auto ended(std::shared_ptr<ServerCore> core) {
   };
 }
 
+// A worker that has more connections than another lets it take the next ones, and looks again a little later. Were
+// the others to take none, it goes on alone: what a worker that hangs costs is bounded.
+class Courtesy {
+ public:
+  explicit Courtesy(ServerCore& core) : core_(core) {}
+
+  void accepted() {
+    const MonoInstant now = core_.clock.mono();
+    const bool burst = now - std::exchange(accepted_at_, now) < kQuiet;
+    if (!burst || !core_.ahead_of_others()) left_ = kPatience;
+  }
+  bool waits() { return left_ > Duration{0} && core_.ahead_of_others(); }
+  Duration step() {
+    left_ -= kStep;
+    return kStep;
+  }
+
+ private:
+  static constexpr Duration kPatience = 15ms;
+  static constexpr Duration kStep = 250us;
+  static constexpr Duration kQuiet = 20ms;  // after it, everybody had the time to take what was there
+
+  ServerCore& core_;
+  Duration left_ = kPatience;
+  MonoInstant accepted_at_{};
+};
+
 Task<void> serve(std::unique_ptr<Connection> connection) { co_await connection->run(); }
 
 class RealServer final : public Server {
@@ -53,7 +80,6 @@ class RealServer final : public Server {
   void start() override { boost::asio::co_spawn(core_->io, accept_all(core_, acceptor_), ended(core_)); }
 
   Task<void> drain(Duration linger, Deadline deadline) override {
-    core_->draining = true;
     stop_accepting();
     const MonoInstant idle_end = core_->clock.after(linger).at;
     for (Connection* connection : core_->connections()) connection->end_if_idle_at(idle_end);
@@ -69,12 +95,15 @@ class RealServer final : public Server {
 
  private:
   void stop_accepting() {
+    core_->draining = true;
+    core_->leave_balance();
     boost::system::error_code ignored;  // closed is closed
     acceptor_->close(ignored);
   }
 
   // The acceptor is held together with the server, which may end while this waits.
   static Task<void> accept_all(std::shared_ptr<ServerCore> core, std::shared_ptr<Acceptor> acceptor) {
+    Courtesy courtesy(*core);
     while (acceptor->is_open()) {
       if (core->full()) {
         core->changed().expires_at(Timer::time_point::max());
@@ -90,6 +119,11 @@ class RealServer final : public Server {
       }
       boost::asio::co_spawn(core->io, serve(std::make_unique<Connection>(core, std::move(socket), peer)),
                             ended(core));
+      courtesy.accepted();
+      while (courtesy.waits()) {
+        Timer timer(core->io, courtesy.step());
+        co_await timer.async_wait(kAwait);
+      }
     }
   }
 

@@ -12,6 +12,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <memory>
+#include <span>
 
 #include "os/clock.h"
 #include "os/random.h"
@@ -27,6 +28,10 @@ struct ServerSettings {
   Duration header_time_max = 10s;
   Duration idle_time_max = 60s;
   Duration write_time_max = 30s;  // for the peer to take an answer's next piece
+  // Where several workers share the listening socket: one cell each, with 1 + its connections, 0: takes none.
+  // Who has more than another lets it go first, for a few milliseconds. Empty: nobody else accepts.
+  std::span<Cell> balance = {};
+  size_t slot = 0;  // ours
 };
 
 class Server {

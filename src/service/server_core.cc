@@ -31,6 +31,7 @@ ServerCore::ServerCore(boost::asio::io_context& context, const Router& routes, S
                           {{"route", std::string(label_of(route))}}),
          {}});
   }
+  tell_open();
 }
 
 void ServerCore::add(Connection& connection) {
@@ -45,9 +46,33 @@ void ServerCore::remove(Connection& connection) {
   changed_.cancel();
 }
 
+void ServerCore::opened() {
+  ++open_;
+  tell_open();
+}
+
 void ServerCore::closed() {
-  gauge_.set(static_cast<int64_t>(--open_));
+  --open_;
+  tell_open();
   changed_.cancel();
+}
+
+void ServerCore::tell_open() {
+  gauge_.set(static_cast<int64_t>(open_));
+  if (!settings.balance.empty() && !draining)
+    settings.balance[settings.slot].store(open_ + 1, std::memory_order_relaxed);
+}
+
+bool ServerCore::ahead_of_others() const {
+  for (size_t slot = 0; slot < settings.balance.size(); ++slot) {
+    const uint64_t other = settings.balance[slot].load(std::memory_order_relaxed);
+    if (other > 0 && slot != settings.slot && open_ > other + other / 16) return true;
+  }
+  return false;
+}
+
+void ServerCore::leave_balance() {
+  if (!settings.balance.empty()) settings.balance[settings.slot].store(0, std::memory_order_relaxed);
 }
 
 void ServerCore::wake_by(MonoInstant at) {

@@ -44,11 +44,15 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   // Every connection is known from its making to its end.
   void add(Connection& connection);
   void remove(Connection& connection);
-  void opened() { gauge_.set(static_cast<int64_t>(++open_)); }
+  void opened();
   void closed();
   size_t open() const { return open_; }
   bool full() const { return open_ >= settings.connections_max; }
   const std::vector<Connection*>& connections() const { return connections_; }
+  // Another worker has so many fewer connections that the next is its.
+  bool ahead_of_others() const;
+  // This worker takes no connections any more.
+  void leave_balance();
   // Done, for whoever waits, when a connection was closed.
   Timer& changed() { return changed_; }
 
@@ -69,6 +73,7 @@ class ServerCore : public std::enable_shared_from_this<ServerCore> {
   };
   void arm(MonoInstant at);
   void look();
+  void tell_open();
 
   Metrics& metrics_;
   Gauge gauge_;

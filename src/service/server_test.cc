@@ -567,6 +567,20 @@ TEST_F(ServerTest, MoreConnectionsThanAllowedWaitForTheirTurn) {
   EXPECT_EQ(third.receive().body, "a");
 }
 
+TEST_F(ServerTest, AWorkerAheadOfAnotherThatHangsServesAlone) {
+  const auto cells = *region_->cells("connections", 2);
+  cells[1] = 1;  // the other: no connections, and it takes none
+  settings_.balance = cells;
+  instant("/a", [](Request&) { return text(200, "a"); });
+  start();
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (int i = 0; i < 20; ++i) clients.push_back(std::make_unique<TestClient>(port_));
+  for (const auto& client : clients) EXPECT_EQ(client->get("/a").body, "a");
+  EXPECT_EQ(cells[0], 21u);
+  stop();
+  EXPECT_EQ(cells[0], 0u);
+}
+
 TEST_F(ServerTest, TenThousandIdleConnectionsHinderNobody) {
   rlimit limit{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);

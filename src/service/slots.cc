@@ -5,9 +5,14 @@
 
 namespace daruma::service {
 
+Result<std::span<Cell>> balance_of(SharedRegion& region) {
+  return region.cells("worker_connections", SharedRegion::kWorkersMax);
+}
+
 Result<Slots> Slots::of(SharedRegion& region) {
   DR_TRY(const auto holders, region.cells("worker_slots", SharedRegion::kWorkersMax));
-  return Slots(region, holders);
+  DR_TRY(const auto balance, balance_of(region));
+  return Slots(region, holders, balance);
 }
 
 std::optional<size_t> Slots::take(int holder) {
@@ -22,6 +27,7 @@ void Slots::hand_to(size_t slot, int holder) { holders_[slot].store(static_cast<
 
 void Slots::give_back(size_t slot) {
   Metrics(*region_, slot).clear_worker(slot);
+  balance_[slot].store(0);
   holders_[slot].store(0);
 }
 

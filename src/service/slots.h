@@ -12,6 +12,9 @@
 
 namespace daruma::service {
 
+// The connections of each slot, for Server to share them out (ServerSettings::balance).
+Result<std::span<Cell>> balance_of(SharedRegion& region);
+
 class Slots {
  public:
   // kNoSpace: the region is full.
@@ -21,16 +24,18 @@ class Slots {
   std::optional<size_t> take(int holder);
   // Held by `holder`, who is alive, instead.
   void hand_to(size_t slot, int holder);
-  // Free again, and everything the gauges said of it is forgotten.
+  // Free again, and everything that gauges and balance said of it is forgotten.
   void give_back(size_t slot);
   // Gives back what dead processes held. Returns how many.
   size_t give_back_dead();
 
  private:
-  Slots(SharedRegion& region, std::span<Cell> holders) : region_(&region), holders_(holders) {}
+  Slots(SharedRegion& region, std::span<Cell> holders, std::span<Cell> balance)
+      : region_(&region), holders_(holders), balance_(balance) {}
 
   SharedRegion* region_;
   std::span<Cell> holders_;  // a process id; 0: free
+  std::span<Cell> balance_;
 };
 
 }  // namespace daruma::service

@@ -11,6 +11,7 @@
 
 #include "os/unix_socket.h"
 #include "service/server_core.h"
+#include "service/slots.h"
 
 namespace daruma::service {
 namespace {
@@ -29,10 +30,12 @@ LogSettings log_settings(const Program& program, const Settings& settings) {
   return {.directory = settings.path("logs"), .service = program.name};
 }
 
-ServerSettings server_settings(const Settings& settings) {
+ServerSettings server_settings(const Settings& settings, std::span<Cell> balance, size_t slot) {
   return {.connections_max = static_cast<size_t>(settings.number("connections")),
           .header_time_max = settings.duration("header_time"),
-          .idle_time_max = settings.duration("idle_time")};
+          .idle_time_max = settings.duration("idle_time"),
+          .balance = balance,
+          .slot = slot};
 }
 
 // Nothing of it is ever destroyed: the process ends with it, and coroutines that still wait for something
@@ -55,8 +58,10 @@ class WorkerLoop {
     add_checks();
     service_ = start_.program.make(*worker_);
     DR_OK(service_->start(router_));
-    DR_TRY(server_, Server::create(io_, start_.listener.get(), router_, server_settings(start_.settings),
-                                   *clock_, *random_, *log_, metrics_));
+    DR_TRY(const auto balance, balance_of(start_.region));
+    DR_TRY(server_, Server::create(io_, start_.listener.get(), router_,
+                                   server_settings(start_.settings, balance, start_.slot), *clock_, *random_,
+                                   *log_, metrics_));
     start_.listener.reset();  // the server has its own, and closes it when it drains
     for (auto task : {&WorkerLoop::obey_supervisor, &WorkerLoop::obey_signals, &WorkerLoop::flush_log,
                       &WorkerLoop::begin_serving})

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <mutex>
 #include <set>
 #include <sstream>
@@ -243,6 +244,20 @@ TEST_F(ServiceProgramTest, TheCommandLineIsHelpful) {
   EXPECT_THAT(ended({"great"}), AllOf(testing::StartsWith("2"), HasSubstr("'great' is no command")));
   EXPECT_THAT(ended({"--prot", "1"}), AllOf(testing::StartsWith("2"), HasSubstr("port")));
   EXPECT_THAT(ended({"--port", "70000"}), AllOf(testing::StartsWith("2"), HasSubstr("70000")));
+}
+
+TEST_F(ServiceProgramTest, ConnectionsAreSharedOutAmongTheWorkers) {
+  auto service = start();
+  const int port = service->wait_until_serving();
+  const auto fewest_of_forty = [&] {
+    std::vector<std::unique_ptr<TestClient>> clients;
+    for (int i = 0; i < 40; ++i) clients.push_back(std::make_unique<TestClient>(port));
+    std::map<std::string, int> counts;
+    for (const auto& client : clients) ++counts[client->get("/who").body];
+    return counts.size() < 2 ? 0 : std::min(counts.begin()->second, counts.rbegin()->second);
+  };
+  // Where the machine has no time for one of them, the other takes more: so not every time.
+  service->wait_for([&] { return fewest_of_forty() >= 15; }, "an even share");
 }
 
 // --- deaths
