@@ -20,6 +20,8 @@ namespace {
 
 namespace asio = boost::asio;
 
+constexpr Duration kAtStart = 50ms;  // between questions, while a failure does not count yet
+
 std::string_view word_of(HealthState state) {
   static constexpr std::string_view kWords[] = {"warn", "pass", "warn",
                                                 "fail"};  // the draft has no "unknown"
@@ -94,6 +96,7 @@ Task<void> Health::watch_from(size_t index) {
 Task<void> Health::watch_one(size_t index) {
   const auto executor = co_await asio::this_coro::executor;
   Known& known = known_[index];
+  known.watched_from = clock_.mono();
   std::shared_ptr<Question> question;
   for (;;) {
     if (!question) question = ask(known.check, executor, clock_.mono());
@@ -110,15 +113,22 @@ Task<void> Health::watch_one(size_t index) {
            latency);
       continue;  // goes on waiting for the same answer
     }
+    const bool too_early = question->answer->state == HealthState::kFail && starting(known);
+    if (too_early) question->answer->state = HealthState::kUnknown;
     note(known, *std::move(question->answer), latency);
-    question->wake.expires_after(known.check.every);
+    question->wake.expires_after(too_early ? std::min(kAtStart, known.check.every) : known.check.every);
     co_await question->wake.async_wait(asio::as_tuple(asio::use_awaitable));
     question.reset();
   }
 }
 
+bool Health::starting(const Known& known) const {
+  return !known.passed && clock_.mono() - known.watched_from < known.check.time_max;
+}
+
 void Health::note(Known& known, HealthAnswer answer, Duration latency) {
   known.asked = clock_.now();
+  known.passed = known.passed || answer.state == HealthState::kPass;
   if (answer.state != known.answer.state) known.since = known.asked;
   known.answer = std::move(answer);
   known.latency = latency;

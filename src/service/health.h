@@ -2,7 +2,8 @@
 //
 // Every dependency is asked in the background, one question at a time with a deadline; requests for health
 // are answered from what is known, so that they cost nothing and answer while a dependency hangs. A question
-// without an answer stays open, and its dependency failing, until the answer comes.
+// without an answer stays open, and its dependency failing, until the answer comes. At the start a failure is
+// asked about again at once, for `time_max`, before it counts: connections are still being made then.
 // Liveness: the process answers. Readiness: no *needed* dependency is known to fail. The whole fails when it
 // is not ready, warns when anything fails or warns, and else passes; what was not asked yet does not count.
 // Source:  the health+json draft (draft-inadarei-api-health-check-06): pass, warn, fail. Requirements L4, L5.
@@ -69,10 +70,13 @@ class Health {
     Duration latency{};
     Instant since;
     Instant asked;
+    MonoInstant watched_from = {};
+    bool passed = false;  // once at least
   };
   Task<void> watch_from(size_t index);
   Task<void> watch_one(size_t index);
   void note(Known& known, HealthAnswer answer, Duration latency);
+  bool starting(const Known& known) const;
   HealthState state() const;
   std::string head() const;
   Response response(std::string body) const;

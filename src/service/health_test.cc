@@ -42,6 +42,8 @@ class HealthTest : public testing::Test {
     while (!condition()) ASSERT_EQ(io_.run_one(), 1u);
   }
   void run_until_asked_again(const std::string& name) {
+    run_until([&] { return asked_[name] > 0; });
+    clock_.advance(1s);                   // the start is over
     const int wanted = asked_[name] + 2;  // an answer is noted before the next question
     run_until([&] { return asked_[name] >= wanted; });
   }
@@ -96,6 +98,25 @@ TEST_F(HealthTest, AFailureOfWhatIsNeededMakesTheServiceNotReady) {
   run_until_asked_again("PostgreSQL");
   EXPECT_EQ(health_.brief().status, 200);
   EXPECT_EQ(status(health_.brief()), "pass");
+}
+
+TEST_F(HealthTest, AFailureAtTheStartDoesNotCountYet) {
+  add("Redis", true);
+  answers_["Redis"] = {HealthState::kFail, "not connected yet"};
+  watch();
+  run_until([&] { return asked_["Redis"] > 3; });
+  EXPECT_TRUE(health_.ready());
+  EXPECT_EQ(check("Redis").at("output").as_string(), "not connected yet");
+  clock_.advance(1s);
+  run_until([&] { return !health_.ready(); });
+}
+
+TEST_F(HealthTest, OnceItPassedAFailureCountsAtOnce) {
+  add("Redis", true);
+  watch();
+  run_until([&] { return asked_["Redis"] > 1; });
+  answers_["Redis"] = {HealthState::kFail, "away"};
+  run_until([&] { return !health_.ready(); });
 }
 
 TEST_F(HealthTest, AFailureOfWhatIsNotNeededWarns) {
@@ -181,6 +202,8 @@ TEST_F(HealthTest, AQuestionThatThrowsIsAFailure) {
                  co_return HealthAnswer{};
                }});
   watch();
+  io_.run_one();
+  clock_.advance(1s);  // the start is over
   run_until([&] { return check("bug").at("status").as_string() == "fail"; });
 }
 

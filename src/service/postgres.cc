@@ -379,6 +379,7 @@ Task<void> Core::close() {
 
 void Core::shut() {
   if (std::exchange(shut_, true)) return;
+  closing_ = true;
   deadlines_.stop();
   for (PostgresBatch* batch : waiting_) batch->done.drop();
   waiting_.clear();

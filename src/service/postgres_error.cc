@@ -27,7 +27,7 @@ constexpr Meaning kMeanings[] = {
     {"25006", Errc::kUnavailable},  // read_only_sql_transaction: a standby, soon promoted
 };
 
-constexpr std::string_view kQuotes[] = {"\"", "«", "“", "„", "「", "'"};
+constexpr std::string_view kQuotes[] = {"\"", "«", "»", "“", "„", "「", "'"};
 
 }  // namespace
 

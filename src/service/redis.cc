@@ -309,6 +309,7 @@ Task<void> Core::close() {
 
 void Core::shut() {
   if (std::exchange(shut_, true)) return;
+  closing_ = true;
   if (std::exchange(connected_, false)) counts_.connected.add(-1);
   deadlines_.stop();
   news_.cancel();

@@ -246,6 +246,7 @@ TEST_F(PostgresPoolTest, MayEndWhileStatementsRunAndWait) {
   connect_one();
   const auto running = begin(kSleep);
   const auto waiting = begin(kAnswer, {"x"});
+  world_.io.poll();
   ASSERT_TRUE(sleeping(1));
   pool_.reset();
   world_.io.run_for(std::chrono::milliseconds(1));
