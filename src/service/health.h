@@ -55,7 +55,7 @@ class Health {
   void set_draining();
 
   bool ready() const;
-  // Every needed dependency has been asked once: ready() is knowledge, not hope.
+  // It is known of every needed dependency whether it works: ready() is knowledge, not hope.
   bool settled() const;
   // {"status":"pass",…}: 200, or 503 when not ready. application/health+json.
   Response brief() const;

@@ -111,6 +111,19 @@ TEST_F(HealthTest, AFailureAtTheStartDoesNotCountYet) {
   run_until([&] { return !health_.ready(); });
 }
 
+TEST_F(HealthTest, ItIsSettledWhenAllThatIsNeededIsKnown) {
+  EXPECT_TRUE(health_.settled());
+  add("PostgreSQL", true);
+  add("Redis");
+  answers_["PostgreSQL"] = {HealthState::kFail, "not connected yet"};
+  watch();
+  run_until([&] { return asked_["PostgreSQL"] > 2; });
+  EXPECT_FALSE(health_.settled());
+  answers_["PostgreSQL"] = {};
+  run_until([&] { return health_.settled(); });
+  EXPECT_TRUE(health_.ready());
+}
+
 TEST_F(HealthTest, OnceItPassedAFailureCountsAtOnce) {
   add("Redis", true);
   watch();
