@@ -158,21 +158,21 @@ class ApiService final : public Service {
     co_return HealthAnswer{};
   }
 
-  // Opening is an error that hurts until it closes; closing is what says that it healed.
+  // Opening is an error that hurts until it closes; closing is what says that it healed. What happens in
+  // between is in the metrics.
   void tell(const BreakerChange& change) {
     const bool closed = change.to == BreakerState::kClosed;
-    const std::string message =
-        fmt::format("circuit breaker {} is {}: {} ({} of {} calls failed, {} were slow)", change.breaker,
-                    daruma::name_of(change.to), daruma::name_of(change.reason), change.counts.failures,
-                    change.counts.calls, change.counts.slow);
-    const bool opened = change.to == BreakerState::kOpen && change.from == BreakerState::kClosed;
-    worker_.log.error({.severity = opened ? Severity::kError : Severity::kInfo,
+    if (!closed && change.from != BreakerState::kClosed) return;
+    std::string message = fmt::format("circuit breaker {} is {}: {}", change.breaker,
+                                      daruma::name_of(change.to), daruma::name_of(change.reason));
+    if (!closed)
+      message += fmt::format(" ({} of {} calls failed, {} were slow)", change.counts.failures,
+                             change.counts.calls, change.counts.slow);
+    worker_.log.error({.severity = closed ? Severity::kInfo : Severity::kError,
                        .request_id = "",
                        .dependency = kHotelData,
                        .message = message,
-                       .recovered = closed   ? "the circuit breaker is closed"
-                                    : opened ? ""
-                                             : "not yet"});
+                       .recovered = closed ? "the circuit breaker is closed" : ""});
   }
 
   // Every worker does: deleting what is deleted already costs nothing.

@@ -21,8 +21,8 @@ struct BookingRequest {
   std::string hash() const;
 };
 
-// kInvalid: the body is no JSON object. kRefused: it is one, and a field is missing, of the wrong kind, or breaks a
-// rule; the message names it.
+// kInvalid: the body is no JSON object. kRefused: it is one, and a field is missing, of the wrong kind, or
+// breaks a rule; the message names it.
 daruma::Result<BookingRequest> parse_booking(std::string_view body, Date today);
 
 // 1 to 200 printable ASCII characters without space.

@@ -1,7 +1,8 @@
 // api/bookings.h: POST /api/bookings, GET and DELETE /api/bookings/{id} (requirement L3).
 //
-// One round trip to PostgreSQL each, and nothing else is asked: what cache and provider do never matters here.
-// A request whose connection broke is asked once more, under the same id, so that it happened once or not at all.
+// One round trip to PostgreSQL each, and nothing else is asked: what cache and provider do never matters
+// here. A request whose connection broke is asked once more, under the same id, so that it happened once or
+// not at all.
 // Threads: the worker's one.
 #pragma once
 

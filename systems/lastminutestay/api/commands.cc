@@ -22,8 +22,8 @@ using daruma::service::Settings;
 
 using Arguments = std::vector<std::string>;
 
-// "--hotels 2000 --replace": names with what follows them; a switch has no value. kInvalid: an unknown name, a name
-// without value.
+// "--hotels 2000 --replace": names with what follows them; a switch has no value. kInvalid: an unknown
+// name, a name without value.
 Result<std::map<std::string, std::string>> options_of(const Arguments& arguments, const Arguments& with_value,
                                                       const Arguments& switches) {
   std::map<std::string, std::string> options;

@@ -1,4 +1,5 @@
-// api/hotel_data.h: what the third party HotelDataAPI knows about hotels, asked through the breaker of that name.
+// api/hotel_data.h: what the third party HotelDataAPI knows about hotels, asked through the breaker of that
+// name.
 //
 // Every call has a deadline; its outcome is recorded in the breaker, which all workers share.
 // Threads: the worker's one.
@@ -23,8 +24,8 @@ constexpr const char* kHotelData = "HotelDataAPI";
 // By hotel, members of a JSON object without the braces: "rating":4.3,"reviews":812,…
 using HotelFacts = std::unordered_map<int32_t, std::string>;
 
-// Only members that are known are taken over, so that a third party cannot write into our answers what it likes.
-// kInvalid: not the answer that was agreed on.
+// Only members that are known are taken over, so that a third party cannot write into our answers what it
+// likes. kInvalid: not the answer that was agreed on.
 daruma::Result<HotelFacts> parse_hotel_facts(std::string_view json);
 
 class HotelData {

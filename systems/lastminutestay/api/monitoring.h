@@ -1,9 +1,9 @@
 // api/monitoring.h: /monitoring/…: health, circuit breakers and their reset, metrics (requirements L4 to L8).
 //
-// Everything is answered from memory, so it answers while PostgreSQL, Redis and HotelDataAPI hang.
-// A reset is allowed without a token from this host itself (setting reset_from_this_host), as the manual types it,
-// but not to a browser that some page sent here (it says so by "Origin"); from elsewhere with a token of the role
-// `operator`. Each is written to error.log and to the table audit_log.
+// Everything is answered from memory, so it answers while PostgreSQL, Redis and HotelDataAPI hang. A reset
+// is allowed without a token from this host itself (setting reset_from_this_host), as the manual types it,
+// but not to a browser that some page sent here (it says so by "Origin"); from elsewhere with a token of
+// the role `operator`. Each is written to error.log and to the table audit_log.
 // Threads: the worker's one.
 #pragma once
 

@@ -1,10 +1,10 @@
-// api/search.h: GET /api/hotels/search: free rooms from PostgreSQL, enriched by HotelDataAPI, cached, and answered
-// whatever fails (requirements L2, L9, L12).
+// api/search.h: GET /api/hotels/search: free rooms from PostgreSQL, enriched by HotelDataAPI, cached, and
+// answered whatever fails (requirements L2, L9, L12).
 //
-// In this order: the cache, while it is fresh; else rooms and facts are fetched and cached. Where HotelDataAPI fails
-// or its breaker is open: the stale answer, marked as degraded with its age; where there is none, the rooms without
-// HotelDataAPI's facts, marked too. PostgreSQL failing too leaves the stale answer, or 503.
-// A trial of a half-open breaker runs in the background: nobody waits for it.
+// In this order: the cache, while it is fresh; else rooms and facts are fetched and cached. Where
+// HotelDataAPI fails or its breaker is open: the stale answer, marked as degraded with its age; where there
+// is none, the rooms without HotelDataAPI's facts, marked too. PostgreSQL failing too leaves the stale
+// answer, or 503. A trial of a half-open breaker runs in the background: nobody waits for it.
 // Threads: the worker's one.
 #pragma once
 

@@ -52,8 +52,8 @@ std::optional<SearchCache::Entry> SearchCache::parse(std::string_view text) {
   return Entry{Instant{micros}, text};
 }
 
-// What somebody else made: its age is told by the civil clock, which may have jumped. An answer from the future is of
-// unknown age: no longer fresh.
+// What somebody else made: its age is told by the civil clock, which may have jumped. An answer from the
+// future is of unknown age: no longer fresh.
 std::optional<Cached> SearchCache::take(const std::string& key, const Entry& entry) {
   const MonoInstant now = clock_.mono();
   Duration age = clock_.now() - entry.made;
@@ -89,7 +89,8 @@ Task<void> SearchCache::put(std::string key, Body body) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(settings_.stale_for).count();
   std::vector<std::string> set = {"SET", redis_key(key), std::to_string(clock_.now().micros) + " " + *body,
                                   "EX", std::to_string(seconds)};
-  // A cache that did not take it has nothing to be told again: the answer is made once more when it is asked for.
+  // A cache that did not take it has nothing to be told again: the answer is made once more when it is
+  // asked for.
   static_cast<void>(co_await redis_.command(std::move(set), clock_.after(settings_.redis_time_max)));
 }
 

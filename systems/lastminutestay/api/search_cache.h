@@ -1,9 +1,11 @@
 // api/search_cache.h: answers of searches: near, in the worker's own memory, and in Redis, for all workers.
 //
-// An answer is fresh for `fresh_for` after it was made, wherever it lies; after that it is good as a fallback for
-// `stale_for`. Near ones are believed without asking Redis for `near_for` only, so that FLUSHALL on Redis is felt
-// after that time. Without Redis the near ones go on by themselves (requirement L12).
-// Format:  in Redis: "lastminutestay:search:1:KEY" -> "MICROSECONDS BODY", when it was made and the whole answer.
+// An answer is fresh for `fresh_for` after it was made, wherever it lies; after that it is good as a
+// fallback for `stale_for`. Near ones are believed without asking Redis for `near_for` only, so that
+// FLUSHALL on Redis is felt after that time. Without Redis the near ones go on by themselves (requirement
+// L12).
+// Format:  in Redis: "lastminutestay:search:1:KEY" -> "MICROSECONDS BODY", when it was made and the whole
+//          answer.
 // Threads: the worker's one.
 #pragma once
 

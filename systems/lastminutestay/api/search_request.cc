@@ -44,7 +44,15 @@ Result<int> guests_of(const Request& request) {
 }  // namespace
 
 std::string SearchRequest::key() const {
-  return fmt::format("{}/{}/{}/{}", to_text(check_in), to_text(check_out), guests, city);
+  std::string key;
+  key.reserve(24 + city.size());
+  key += to_text(check_in);
+  key += '/';
+  key += to_text(check_out);
+  key += '/';
+  key += std::to_string(guests);
+  key += '/';
+  return key += city;
 }
 
 Status check_stay(Date check_in, Date check_out, int64_t guests, Date today) {

@@ -1,4 +1,5 @@
-// Goal: the manual's URL is understood; what is malformed, reversed or past is told so that a person can mend it.
+// Goal: the manual's URL is understood; what is malformed, reversed or past is told so that a person can
+//       mend it.
 #include "lastminutestay/api/search_request.h"
 
 #include <gmock/gmock.h>

@@ -1,4 +1,5 @@
-// common/date.h: calendar days as hotels count them: a stay is the nights from check-in to the day before check-out.
+// common/date.h: calendar days as hotels count them: a stay is the nights from check-in to the day before
+// check-out.
 //
 // Threads: pure functions.
 #pragma once

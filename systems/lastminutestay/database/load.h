@@ -12,8 +12,8 @@ struct Loaded {
   uint64_t hotels = 0, rooms = 0, customers = 0, bookings = 0;
 };
 
-// All in one transaction. With `replace` what is there goes away, bookings of real customers included; without it
-// a database that has hotels is kRefused.
+// All in one transaction. With `replace` what is there goes away, bookings of real customers included;
+// without it a database that has hotels is kRefused.
 daruma::Result<Loaded> load_dataset(daruma::service::PostgresSession& session, const DatasetPlan& plan,
                                     bool replace);
 

@@ -1,4 +1,5 @@
-// database/names.h: what hotels in Japan are called and where they stand, in Japanese and English, for made-up data.
+// database/names.h: what hotels in Japan are called and where they stand, in Japanese and English, for
+// made-up data.
 //
 // The hotels are invented; the places are real. Order matters: data generated with a seed depends on it.
 // Threads: constants.

@@ -1,8 +1,8 @@
-// provider/behaviour.h: how HotelDataAPI behaves at the moment: it can be told to be slow, wrong, silent or out of
-// service, as third parties are.
+// provider/behaviour.h: how HotelDataAPI behaves at the moment: it can be told to be slow, wrong, silent or
+// out of service, as third parties are.
 //
-// Format:  {"latencyMs":0,"errorPercent":0,"silent":false,"outage":false}. Silent: connections are taken and nothing
-//          is answered until that ends. Outage: everything is answered with 503 at once.
+// Format:  {"latencyMs":0,"errorPercent":0,"silent":false,"outage":false}. Silent: connections are taken
+//          and nothing is answered until that ends. Outage: everything is answered with 503 at once.
 // Threads: one object a worker; the cells are shared by all workers, so one answer for the whole service.
 #pragma once
 
@@ -27,7 +27,8 @@ struct Behaviour {
 };
 
 std::string to_json(const Behaviour& behaviour);
-// Keys that are not there stay as in `before`. kInvalid: not such an object, an unknown key, a value out of range.
+// Keys that are not there stay as in `before`. kInvalid: not such an object, an unknown key, a value out of
+// range.
 daruma::Result<Behaviour> parse_behaviour(std::string_view json, Behaviour before);
 
 class SharedBehaviour {

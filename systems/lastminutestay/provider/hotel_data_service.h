@@ -1,5 +1,5 @@
-// provider/hotel_data_service.h: HotelDataAPI, the third party that the search asks about hotels. It stands for
-// somebody else's service, so it shares no code with the backend beyond the kit.
+// provider/hotel_data_service.h: HotelDataAPI, the third party that the search asks about hotels. It stands
+// for somebody else's service, so it shares no code with the backend beyond the kit.
 //
 //   GET /v1/hotels?ids=1,2,3    facts
 //   GET /health                 200, or what the present behaviour makes of it

@@ -1,4 +1,5 @@
-// provider/hotel_facts.h: what HotelDataAPI knows about a hotel: rating, photos, amenities, a last-minute hint.
+// provider/hotel_facts.h: what HotelDataAPI knows about a hotel: rating, photos, amenities, a last-minute
+// hint.
 //
 // Made up from the id, so the same id always has the same facts.
 // Threads: pure functions.

@@ -1,9 +1,10 @@
-// tests/backend.h: the whole booking backend of a test's own: PostgreSQL, Redis, HotelDataAPI and two workers of
-// lastminutestay-api, each the real program, on ports that were free.
+// tests/backend.h: the whole booking backend of a test's own: PostgreSQL, Redis, HotelDataAPI and two
+// workers of lastminutestay-api, each the real program, on ports that were free.
 //
 // What a test takes for granted and does not get ends the program with the reason and the service's output.
 // Owns:    all of these processes and their directory; they end with it, even when the program dies.
-// Threads: asking (get, send, book) from any; everything else one at a time, and it lives on the thread that made it.
+// Threads: asking (get, send, book) from any; everything else one at a time, and it lives on the thread
+//          that made it.
 #pragma once
 
 #include <boost/json.hpp>

@@ -1,5 +1,6 @@
-// Goal: HotelDataAPI's trouble is not the customer's: the breaker opens for all workers, answers come from the stale
-// cache and say so, and it closes by itself or by hand when the trouble is over (requirements L6, L7, L9, L10).
+// Goal: HotelDataAPI's trouble is not the customer's: the breaker opens for all workers, answers come from
+//       the stale cache and say so, and it closes by itself or by hand when the trouble is over
+//       (requirements L6, L7, L9, L10).
 #include <gmock/gmock.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// Preloaded into a program, moves its civil clock by the seconds that stand in the file $CLOCK_OFFSET_FILE: a jump of the
-// machine's clock, for one program. The monotonic clock stays, as it does in a real jump.
+// Preloaded into a program, moves its civil clock by the seconds that stand in the file $CLOCK_OFFSET_FILE:
+// a jump of the machine's clock, for one program. The monotonic clock stays, as it does in a real jump.
 #include <dlfcn.h>
 #include <time.h>
 

@@ -1,6 +1,7 @@
-// Goal: the integrity script says yes to what the generator makes and names the rule that is broken, for each rule.
-// Method: constraints are taken away as damage would, a row is broken, and the script must end with an error that
-// names the rule; then the next one on a fresh copy of the database.
+// Goal: the integrity script says yes to what the generator makes and names the rule that is broken, for
+//       each rule.
+// Method: constraints are taken away as damage would, a row is broken, and the script must end with an
+//         error that names the rule; then the next one on a fresh copy of the database.
 #include <gmock/gmock.h>
 
 #include "lastminutestay/database/load.h"

@@ -1,7 +1,8 @@
-// Goal: a night is sold once, whatever happens: of 64 clients fighting for the last room exactly one wins, and what was
-// acknowledged exists exactly once.
-// Method: every client asks for the same nights with a key of its own until it has an answer (201 or 409), while workers
-// are killed by SIGKILL and PostgreSQL's connections are cut. Round after round, each for another night.
+// Goal: a night is sold once, whatever happens: of 64 clients fighting for the last room exactly one wins,
+//       and what was acknowledged exists exactly once.
+// Method: every client asks for the same nights with a key of its own until it has an answer (201 or 409),
+//         while workers are killed by SIGKILL and PostgreSQL's connections are cut. Round after round, each
+//         for another night.
 #include <gmock/gmock.h>
 #include <signal.h>
 

@@ -1,5 +1,5 @@
-// Goal: what is away makes the service slower or poorer, never wrong, and it comes back by itself (requirements L9, L10,
-// L12): Redis, PostgreSQL, workers, the log's disk, the clock.
+// Goal: what is away makes the service slower or poorer, never wrong, and it comes back by itself
+//       (requirements L9, L10, L12): Redis, PostgreSQL, workers, the log's disk, the clock.
 #include <gmock/gmock.h>
 #include <signal.h>
 
