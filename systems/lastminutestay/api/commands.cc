@@ -86,6 +86,10 @@ Result<DatasetPlan> plan_of(const Settings& settings, std::map<std::string, std:
 Status generate(const Settings& settings, const Arguments& arguments) {
   DR_TRY(auto options, options_of(arguments, {"--hotels", "--seed"}, {"--replace"}));
   DR_TRY(const DatasetPlan plan, plan_of(settings, options));
+  if (options.contains("--replace") && settings.text("business_date").empty())
+    return Error{Errc::kRefused,
+                 "--replace removes every booking, and no business_date is set: this may be production",
+                 "set business_date, as staging has it, if this is none"};
   DR_TRY(auto session, daruma::service::PostgresSession::connect(postgres_settings(settings)));
   DR_TRY(const Loaded loaded, load_dataset(session, plan, options.contains("--replace")));
   fmt::print("{} hotels, {} rooms, {} customers, {} bookings around {}\n", loaded.hotels, loaded.rooms,

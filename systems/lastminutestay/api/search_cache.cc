@@ -52,18 +52,18 @@ std::optional<SearchCache::Entry> SearchCache::parse(std::string_view text) {
   return Entry{Instant{micros}, text};
 }
 
-// What somebody else made: its age is told by the civil clock, which may have jumped. An answer from the
-// future is of unknown age: no longer fresh.
+// What this worker holds already has its age by the monotonic clock. What somebody else made has it by the
+// civil one, which may have jumped: an answer from the future is of unknown age, so no longer fresh.
 std::optional<Cached> SearchCache::take(const std::string& key, const Entry& entry) {
   const MonoInstant now = clock_.mono();
-  Duration age = clock_.now() - entry.made;
-  if (age < -kClocksDiffer) age = settings_.fresh_for + 1s;
-  age = std::max(age, Duration{0});
-  if (age > settings_.stale_for) return std::nullopt;
   if (const auto held = near_.find(key, now); held && *held->value->body == entry.body) {
     near_.put(key, {held->value->body, now}, MonoInstant{now.since_start - held->age});
     return near_at_any_age(key);
   }
+  Duration age = clock_.now() - entry.made;
+  if (age < -kClocksDiffer) age = settings_.fresh_for + 1s;
+  age = std::max(age, Duration{0});
+  if (age > settings_.stale_for) return std::nullopt;
   Body body = std::make_shared<const std::string>(entry.body);
   near_.put(key, {body, now}, MonoInstant{now.since_start - age});
   return Cached{std::move(body), age, age <= settings_.fresh_for};

@@ -1,6 +1,7 @@
 // api/single_flight.h: those who want the same at the same time wait for one who makes it.
 //
-// Making runs by itself: that a request which waits for it is given up does not stop it.
+// Making runs by itself: that a request which waits for it is given up does not stop it. Value's default stands for
+// one that was not made, because making it threw.
 // Threads: the worker's one.
 #pragma once
 
@@ -12,6 +13,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -35,23 +37,42 @@ class SingleFlight {
       flights_.emplace(key, flight);
       boost::asio::co_spawn(io_, fly(key, flight, std::move(make)), boost::asio::detached);
     }
-    while (!flight->value)
+    while (!flight->over)
       co_await flight->landed.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
-    co_return *flight->value;
+    co_return flight->value ? *flight->value : Value{};
   }
 
  private:
   struct Flight {
     explicit Flight(boost::asio::io_context& io) : landed(io, boost::asio::steady_timer::time_point::max()) {}
-    boost::asio::steady_timer landed;  // never expires: cancelled when there is a value
-    std::optional<Value> value;
+    boost::asio::steady_timer landed;  // never expires: cancelled when it is over
+    bool over = false;
+    std::optional<Value> value;  // none when `make` threw
+  };
+
+  // Ends the flight however `make` ends.
+  class Landing {
+   public:
+    Landing(SingleFlight& all, const std::string& key, Flight& flight)
+        : all_(all), key_(key), flight_(flight) {}
+    ~Landing() {
+      all_.flights_.erase(key_);
+      flight_.over = true;
+      flight_.landed.cancel();
+    }
+    Landing(const Landing&) = delete;
+    Landing& operator=(const Landing&) = delete;
+
+   private:
+    SingleFlight& all_;
+    const std::string& key_;
+    Flight& flight_;
   };
 
   daruma::service::Task<void> fly(std::string key, std::shared_ptr<Flight> flight,
                                   std::function<daruma::service::Task<Value>()> make) {
+    const Landing landing(*this, key, *flight);
     flight->value = co_await make();
-    flights_.erase(key);
-    flight->landed.cancel();
   }
 
   boost::asio::io_context& io_;
