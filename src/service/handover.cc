@@ -45,7 +45,7 @@ std::vector<Peer> find_peers(FileSystem& fs, const Path& state, const std::strin
     if (!greeting || !greeting->handed.valid()) continue;
     peers.push_back({*std::move(channel), std::move(greeting->handed), greeting->text == kLeaving});
   }
-  std::ranges::stable_partition(peers, [](const Peer& peer) { return !peer.leaving; });
+  std::stable_partition(peers.begin(), peers.end(), [](const Peer& peer) { return !peer.leaving; });
   return peers;
 }
 
