@@ -14,7 +14,7 @@ using BoostError = boost::system::error_code;
 
 constexpr size_t kFirstCapacity = 2048;
 constexpr size_t kKeptCapacity = 4096;   // an idle connection keeps no more
-constexpr size_t kChunkRoom = 4096;      // for a chunk's head, and for the trailer
+constexpr size_t kChunkRoom = 4096;      // for a piece of a chunked body, behind the head
 constexpr size_t kBodyPiece = 16 << 10;  // what is claimed at first, whatever length was told
 
 bool same_word(std::string_view text, std::string_view lower) {
@@ -54,7 +54,8 @@ std::string_view view_of(boost::beast::string_view text) { return {text.data(), 
 
 }  // namespace
 
-// Beast's parser, told what to do with what it finds.
+// Beast's parser, told what to do with what it finds in a head. Bodies are not given to it: its reader of chunks
+// asserts what a sender can break.
 class RequestReader::Parser {
  public:
   class Beast final : public http::basic_parser<true> {
@@ -64,7 +65,6 @@ class RequestReader::Parser {
       body_limit(boost::none);  // checked by us, per route
     }
 
-    size_t body_max = 0;
     int refused = 0;
     const char* why = "";
 
@@ -81,7 +81,6 @@ class RequestReader::Parser {
 
     void on_field_impl(http::field field, boost::beast::string_view name, boost::beast::string_view value,
                        BoostError& error) override {
-      if (is_header_done()) return;  // a trailer
       const char* begin = reader_.data_.get();
       // What was folded over several lines was put together elsewhere.
       if (!value.empty() && (value.data() < begin || value.data() >= begin + reader_.capacity_))
@@ -119,15 +118,6 @@ class RequestReader::Parser {
       }
     }
 
-    size_t on_chunk_body_impl(uint64_t, boost::beast::string_view body, BoostError& error) override {
-      if (body.size() > body_max - std::min(body_max, reader_.body_.size())) {
-        refuse(413, "the body is too large", error);
-        return 0;
-      }
-      reader_.body_.append(body.data(), body.size());
-      return body.size();
-    }
-
     void refuse(int status, const char* detail, BoostError& error) {
       refused = status;
       why = detail;
@@ -139,6 +129,9 @@ class RequestReader::Parser {
     void on_body_init_impl(boost::optional<uint64_t> const&, BoostError&) override {}
     size_t on_body_impl(boost::beast::string_view body, BoostError&) override { return body.size(); }
     void on_chunk_header_impl(uint64_t, boost::beast::string_view, BoostError&) override {}
+    size_t on_chunk_body_impl(uint64_t, boost::beast::string_view body, BoostError&) override {
+      return body.size();
+    }
     void on_finish_impl(BoostError&) override {}
 
     RequestReader& reader_;
@@ -297,30 +290,25 @@ RequestReader::Step RequestReader::read_whole(uint64_t length) {
 }
 
 RequestReader::Step RequestReader::read_chunks(size_t body_max) {
-  Parser::Beast& beast = *parser_->beast;
-  if (!started_body_) {
-    started_body_ = true;
+  if (!std::exchange(started_body_, true)) {
     body_.clear();
-    beast.eager(true);
-    beast.body_max = body_max;
+    chunks_ = ChunkReader();
   }
-  const size_t head_end = body_at_;
-  BoostError error;
   size_t taken = 0;
-  while (taken < end_ - head_end && !beast.is_done() && !error)
-    taken += beast.put(boost::asio::buffer(data_.get() + head_end + taken, end_ - head_end - taken), error);
-  if (beast.refused != 0) return refuse(beast.refused, beast.why);
-  if (error && error != http::error::need_more) return refuse(400, "malformed body: " + error.message());
-  if (beast.is_done()) {
-    body_at_ = head_end + taken;
-    request_.body = body_;
-    return Step::kDone;
+  switch (chunks_.read({data_.get() + body_at_, end_ - body_at_}, taken, body_, body_max)) {
+    case ChunkReader::Step::kMore:
+      end_ = body_at_;  // all of it was taken
+      return Step::kMore;
+    case ChunkReader::Step::kDone:
+      body_at_ += taken;
+      request_.body = body_;
+      return Step::kDone;
+    case ChunkReader::Step::kTooLarge:
+      return refuse(413, "the body has more than " + std::to_string(body_max) + " bytes");
+    case ChunkReader::Step::kMalformed:
+      break;
   }
-  // What was taken gives way, so that the head stays where its views point.
-  std::memmove(data_.get() + head_end, data_.get() + head_end + taken, end_ - head_end - taken);
-  end_ -= taken;
-  if (end_ == capacity_) return refuse(400, "malformed body: the head of a chunk or the trailer is too long");
-  return Step::kMore;
+  return refuse(400, "malformed body: this is not the chunked coding");
 }
 
 void RequestReader::next() {

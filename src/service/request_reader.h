@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 
+#include "service/chunk_reader.h"
 #include "service/http.h"
 
 namespace daruma::service {
@@ -82,6 +83,7 @@ class RequestReader {
   Request request_;
   Refusal refusal_;
   std::string_view target_, sent_id_;
+  ChunkReader chunks_;
   std::string body_;        // where it does not lie in one piece in the buffer
   uint64_t body_left_ = 0;  // to be received into body_
   uint64_t body_length_ = 0;
