@@ -80,14 +80,16 @@ std::string type_of(std::string_view name) {
 }
 
 Result<bool> add_example(PostgresSession& session, DocumentFiles& files, const std::string& name,
-                         std::string_view body, const std::string& owner) {
+                         std::string_view body, const std::string& owner, size_t age_hours) {
   const std::string id = uuid_of("document:" + name);
   const Status put = files.put(id, daruma::as_bytes(body));
   if (!put.ok() && !put.is(Errc::kExists)) return put.error();
   DR_TRY(const auto rows,
-         session.run("INSERT INTO documents (id, owner, name, media_type, size, sha256) "
-                     "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING 1",
-                     {id, owner, name, type_of(name), std::to_string(body.size()), sha256_hex(body)}));
+         session.run("INSERT INTO documents (id, owner, name, media_type, size, sha256, created_at) "
+                     "VALUES ($1, $2, $3, $4, $5, $6, now() - make_interval(hours => $7::int)) ON CONFLICT "
+                     "DO NOTHING RETURNING 1",
+                     {id, owner, name, type_of(name), std::to_string(body.size()), sha256_hex(body),
+                      std::to_string(age_hours)}));
   return !rows.empty();
 }
 
@@ -99,8 +101,10 @@ Result<size_t> add_examples(const Settings& settings) {
   size_t added = 0, turn = 0;
   for (const auto& entry : entries) {
     DR_TRY(const auto bytes, read_file(*fs, settings.path("examples") / entry.name, 4 << 20));
-    const Person& owner = people()[turn++ % people().size()];
-    DR_TRY(const bool is_new, add_example(session, files, entry.name, daruma::as_text(bytes), id_of(owner)));
+    const Person& owner = people()[turn % people().size()];
+    const size_t age_hours = 5 + 37 * turn++;  // they did not all come on one day
+    DR_TRY(const bool is_new,
+           add_example(session, files, entry.name, daruma::as_text(bytes), id_of(owner), age_hours));
     added += is_new ? 1 : 0;
   }
   return added;

@@ -2,10 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
 #include "library/common.h"
 #include "library/database.h"
 #include "library/json.h"
@@ -61,12 +57,6 @@ Response too_often(Duration wait) {
 }
 
 Task<HealthAnswer> ask_redis(Redis& redis, const daruma::Clock& clock) {
-  // The very first question comes before the connection stands.
-  boost::asio::steady_timer wait(co_await boost::asio::this_coro::executor);
-  for (int tries = 0; !redis.connected() && tries < 20; ++tries) {
-    wait.expires_after(std::chrono::milliseconds(10));
-    co_await wait.async_wait(boost::asio::use_awaitable);
-  }
   std::vector<std::string> ping;
   ping.emplace_back("PING");
   const auto reply = co_await redis.command(std::move(ping), clock.after(std::chrono::seconds(1)));

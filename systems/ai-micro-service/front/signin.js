@@ -81,6 +81,7 @@ export function signInCard() {
       await logIn(email.input.value, password.input.value);
       form.reset();
       password.input.type = 'password';
+      choose(false);
     } catch (problem) {
       say(wordsFor(problem), problem.status === 401 || problem.status === 422 ? password.input : null);
     } finally {

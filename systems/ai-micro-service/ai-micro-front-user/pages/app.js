@@ -33,11 +33,12 @@ function profileView() {
   const when = h('p', {class: 'help'});
   const until = h('p', {class: 'help'});
   const role = h('span', {class: 'badge'});
-  const form = h('form', {class: 'card', novalidate: true, onsubmit: store},
-    h('h1', {t: 'profile'}), h('p', {class: 'help', t: 'profile_lead'}),
-    row('display-name', 'display_name', name), row('organisation', 'organisation', organisation),
+  // Nothing can be typed before the profile is there: it would be overwritten.
+  const fields = h('fieldset', {disabled: true}, row('display-name', 'display_name', name), row('organisation', 'organisation', organisation),
     row('bio', 'bio', bio, left),
-    h('div', {class: 'pair'}, row('language', 'mail_language', language), row('time-zone', 'time_zone', zone)),
+    h('div', {class: 'pair'}, row('language', 'mail_language', language), row('time-zone', 'time_zone', zone)));
+  const form = h('form', {class: 'card', novalidate: true, onsubmit: store},
+    h('h1', {t: 'profile'}), h('p', {class: 'help', t: 'profile_lead'}), fields,
     h('div', {class: 'actions'}, save, said));
   const face = h('aside', {class: 'card face'}, avatar, shownName, shownPlace, role, when, until);
   const view = h('div', {class: 'columns'}, face, form);
@@ -72,6 +73,7 @@ function profileView() {
     language.value = news.language;
     zone.replaceChildren(...zones(news.timeZone));
     zone.value = news.timeZone;
+    fields.disabled = false;
     update();
   }
 
@@ -103,7 +105,7 @@ function profileView() {
           language: language.value, timeZone: zone.value,
         }),
       });
-      fill(await response.json());
+      profile = await response.json();
       say('saved');
     } catch (problem) {
       if (problem.status === 412) {
