@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "ai-micro-api-admin/names.h"
@@ -80,9 +81,11 @@ std::optional<unsigned> limit_of(const Request& request) {
 AdminService::AdminService(Worker& worker)
     : worker_(worker),
       files_(worker.fs, worker.settings.path("files")),
-      offload_(static_cast<unsigned>(worker.settings.number("file_threads")), 64) {}
+      offload_(static_cast<unsigned>(std::clamp<int64_t>(worker.settings.number("file_threads"), 1, 64)),
+               64) {}
 
 Status AdminService::start(Router& router) {
+  DR_OK(check_numbers(worker_.settings, {{"postgres.connections", 100}, {"upload_max_mib", 1024}}));
   DR_TRY(origins_, Origins::parse(worker_.settings.text("origins")));
   DR_TRY(key_, checking_key(worker_.fs, worker_.settings.path("token.public_key")));
   DR_OK(create_dirs(worker_.fs, worker_.settings.path("files")));
@@ -163,8 +166,8 @@ Task<Response> AdminService::upload(Request& request, Reader reader) {
 
   auto added = co_await documents_->add(document);
   if (!added.ok()) {
-    // Whether the row was committed is not known when the connection broke: a file without a row harms nobody,
-    // a row without a file does. `check` finds it.
+    // Whether the row was committed is not known when the connection broke: a file without a row harms
+    // nobody, a row without a file does. `check` finds it.
     if (added.error().code != Errc::kUnavailable) {
       std::function<Status()> undo = [this, id = document.id] { return files_.remove(id); };
       static_cast<void>(co_await offload_.run<Status>(std::move(undo)));

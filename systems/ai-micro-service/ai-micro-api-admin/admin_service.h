@@ -1,10 +1,9 @@
 // ai-micro-api-admin/admin_service.h: documents: a row with size and hash, and a file with the bytes.
 //
-//   GET    /api/documents?limit&after         a page of them, newest first
-//   POST   /api/documents?name                the body is the document; 201, 413 too large, 507 disk full
-//   GET    /api/documents/{id}                its row
-//   GET    /api/documents/{id}/content        its bytes: ranges, ETag; 500 when they are not what the row says
-//   DELETE /api/documents/{id}                204
+// GET    /api/documents?limit&after         a page of them, newest first POST   /api/documents?name
+// the body is the document; 201, 413 too large, 507 disk full GET    /api/documents/{id}                its
+// row GET    /api/documents/{id}/content        its bytes: ranges, ETag; 500 when they are not what the row
+// says DELETE /api/documents/{id}                204
 //
 // Everybody who is signed in has documents of their own; the role admin sees and deletes everybody's.
 // Threads: the worker's one; files are hashed, written and synced on a few threads of their own.

@@ -1,7 +1,7 @@
 // ai-micro-api-admin/documents.h: the table admindb.documents.
 //
-// Who asks is a Reader: the role admin sees everybody's documents, all others their own. What somebody may not
-// see is for them not there.
+// Who asks is a Reader: the role admin sees everybody's documents, all others their own. What somebody may
+// not see is for them not there.
 // Errors:  as service/postgres.h.
 // Threads: the worker's one.
 #pragma once

@@ -13,10 +13,12 @@ namespace aimicro {
 // character, a slash or a backslash, or one of "." and "..".
 std::optional<std::string> document_name(std::string_view text);
 
-// "text/plain; charset=utf-8" -> "text/plain"; application/octet-stream where there is none or a malformed one.
+// "text/plain; charset=utf-8" -> "text/plain"; application/octet-stream where there is none or a malformed
+// one.
 std::string media_type(std::string_view content_type);
 
-// attachment; filename="…"; filename*=UTF-8''… (RFC 6266): no byte of the name can end the header or the quotes.
+// attachment; filename="…"; filename*=UTF-8''… (RFC 6266): no byte of the name can end the header or the
+// quotes.
 std::string attachment(std::string_view name);
 
 }  // namespace aimicro

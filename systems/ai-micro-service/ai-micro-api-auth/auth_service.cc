@@ -92,6 +92,14 @@ AuthService::AuthService(Worker& worker)
 
 Status AuthService::start(Router& router) {
   const Settings& settings = worker_.settings;
+  DR_OK(check_numbers(settings, {{"password.passes", 100},
+                                 {"password.memory_mib", 4096},
+                                 {"password.threads", 64},
+                                 {"password.waiting", 10'000},
+                                 {"postgres.connections", 100},
+                                 {"limit.address", 1'000'000},
+                                 {"limit.account", 1'000'000},
+                                 {"limit.register", 1'000'000}}));
   DR_TRY(origins_, Origins::parse(settings.text("origins")));
   DR_TRY(keys_,
          signing_keys(worker_.fs, settings.path("token.private_key"), settings.path("token.public_key")));
@@ -342,7 +350,7 @@ std::vector<Setting> auth_settings() {
       {"redis.host", SettingKind::kText, "127.0.0.1", "Redis: name or address"},
       {"redis.port", SettingKind::kNumber, "6379", "Redis: port"},
       {"redis.password", SettingKind::kSecret, "", "Redis: its password"},
-      {"token.private_key", SettingKind::kPath, "../keys/private.pem",
+      {"token.private_key", SettingKind::kPath, "keys/private.pem",
        "the key that signs access tokens; made where it is missing"},
       {"token.public_key", SettingKind::kPath, "../keys/public.pem",
        "where the other services find its public half"},

@@ -6,9 +6,9 @@
 //   POST /auth/logout    (cookie)              204
 //   GET  /.well-known/jwks.json                the public key
 //
-// The access token goes to the page's memory; the refresh token is a cookie that no script can read, sent to
-// /auth only, and only from pages of the same site. Redis or PostgreSQL away: 503, and sessions that are there
-// go on until their access token expires, because nobody asks us about it.
+// The access token goes to the page's memory; the refresh token is a cookie that no script can read, sent
+// to /auth only, and only from pages of the same site. Redis or PostgreSQL away: 503, and sessions that are
+// there go on until their access token expires, because nobody asks us about it.
 // Threads: the worker's one.
 #pragma once
 

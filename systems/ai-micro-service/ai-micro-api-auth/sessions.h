@@ -3,8 +3,8 @@
 // A refresh token is 32 random bytes; Redis knows its SHA-256 only. Tokens that came from one log-in are a
 // family. A token is good once: using it makes the next of its family. One that is used again was stolen or
 // copied, so the whole family ends, and with it the session of whoever has the newer one. Two pages of one
-// browser that wake up together are no thieves: for a moment (the grace) the second is told to ask again, with
-// the cookie that the first has got by then. So there is never more than one good token in a family.
+// browser that wake up together are no thieves: for a moment (the grace) the second is told to ask again,
+// with the cookie that the first has got by then. So there is never more than one good token in a family.
 //
 //   auth:token:SHA256      hash: user, family, used (0, or when: ms); expires with the token
 //   auth:family:FAMILY     user; expires with its newest token; gone = the session is over
@@ -43,8 +43,8 @@ class Sessions {
            SessionSettings settings)
       : redis_(redis), random_(random), clock_(clock), settings_(settings) {}
 
-  // Counts an attempt from an address, for an account (of which `tries_max` may fail in 15 minutes). Zero: go on; else
-  // how long to wait.
+  // Counts an attempt from an address, for an account (of which `tries_max` may fail in 15 minutes). Zero:
+  // go on; else how long to wait.
   daruma::service::Task<daruma::Result<daruma::Duration>> count_try(std::string address, std::string account,
                                                                     int64_t tries_max);
   // Begins a family for who just logged in, and forgets the account's failed attempts. Returns the token.

@@ -109,6 +109,7 @@ Condition condition_of(const Request& request) {
 }  // namespace
 
 Status UserService::start(Router& router) {
+  DR_OK(check_numbers(worker_.settings, {{"postgres.connections", 100}}));
   DR_TRY(origins_, Origins::parse(worker_.settings.text("origins")));
   DR_TRY(key_, checking_key(worker_.fs, worker_.settings.path("token.public_key")));
   pool_ = open_pool(worker_);

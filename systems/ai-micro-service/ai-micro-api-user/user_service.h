@@ -1,11 +1,12 @@
 // ai-micro-api-user/user_service.h: profiles: what people tell about themselves.
 //
-//   GET /api/profile          mine; where I have none yet, an empty one of version 0
-//   PUT /api/profile          {"displayName","organisation","bio","language","timeZone"}; with If-Match only when
-//                             nobody changed it in the meantime (412)
-//   GET /api/profiles/{id}    somebody's: my own, or anybody's with the role admin
+//   GET /api/profile        mine; where I have none yet, an empty one of version 0
+//   PUT /api/profile        {"displayName","organisation","bio","language","timeZone"}; with If-Match only
+//                           when nobody changed it in the meantime (412)
+//   GET /api/profiles/{id}  somebody's: my own, or anybody's with the role admin
 //
-// Tokens are checked here, with the public key: sessions go on while the auth service is down (requirement A20).
+// Tokens are checked here, with the public key: sessions go on while the auth service is down (requirement
+// A20).
 // Threads: the worker's one.
 #pragma once
 

@@ -1,4 +1,5 @@
-// library/common.h: what each of the five services does alike: monitoring routes, dependencies' health, who may call.
+// library/common.h: what each of the five services does alike: monitoring routes, dependencies' health, who
+// may call.
 //
 // Threads: the worker's one.
 #pragma once
@@ -22,7 +23,8 @@ void add_monitoring(daruma::service::Router& router, daruma::service::Worker& wo
 // "SELECT 1", every second; without it the service is not ready.
 void watch_postgres(daruma::service::Worker& worker, daruma::service::PostgresPool& pool);
 
-// Answers 401 unless the request bears an access token of this system, else what `answer` says. `key` outlives it.
+// Answers 401 unless the request bears an access token of this system, else what `answer` says. `key`
+// outlives it.
 using SignedInHandler = std::function<daruma::service::Task<daruma::service::Response>(
     daruma::service::Request&, const daruma::service::Claims&)>;
 daruma::service::Handler signed_in(const daruma::service::TokenKey& key, const daruma::Clock& clock,

@@ -117,6 +117,14 @@ Result<PostgresSession> open_session(const Settings& settings) {
   return PostgresSession::connect(settings_of(settings));
 }
 
+Status check_numbers(const Settings& settings,
+                     const std::vector<std::pair<std::string, int64_t>>& names_and_most) {
+  for (const auto& [name, most] : names_and_most)
+    if (const int64_t number = settings.number(name); number < 1 || number > most)
+      return Error{Errc::kInvalid, fmt::format("the setting {} is {}: want 1 to {}", name, number, most)};
+  return {};
+}
+
 int command_failed(const std::string& command, const Error& error) {
   fmt::print(stderr, "{}: {}\n", command, error.what);
   if (!error.hint.empty()) fmt::print(stderr, "  {}\n", error.hint);

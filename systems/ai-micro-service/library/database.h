@@ -25,6 +25,10 @@ daruma::Result<daruma::service::PostgresSession> open_session(const daruma::serv
 // With an empty admin_user: only the schema, as the service's role, which must own it then.
 int migrate_command(const daruma::service::Settings& settings, const std::vector<std::string>& arguments);
 
+// kInvalid: a number setting of these names is outside 1 to `most`.
+daruma::Status check_numbers(const daruma::service::Settings& settings,
+                             const std::vector<std::pair<std::string, int64_t>>& names_and_most);
+
 // Says an error on stderr as a command does; returns the exit code 1.
 int command_failed(const std::string& command, const daruma::Error& error);
 

@@ -15,8 +15,8 @@ namespace aimicro {
 
 using Fields = std::map<std::string, std::string, std::less<>>;
 
-// The texts of a JSON object whose values are all texts. `known`: the names that may be there; all of `needed`
-// must be. kInvalid: says which name or byte is wrong, never a value.
+// The texts of a JSON object whose values are all texts. `known`: the names that may be there; all of
+// `needed` must be. kInvalid: says which name or byte is wrong, never a value.
 daruma::Result<Fields> read_fields(std::string_view body, const std::vector<std::string>& needed,
                                    const std::vector<std::string>& optional = {});
 

@@ -1,7 +1,8 @@
 // library/offload.h: work that would hold up the event loop (hashing passwords, waiting for a disk) on a few
 // threads of its own, with a bounded queue: what does not fit is refused at once, never queued without end.
 //
-// Threads: run() from the worker's one; the work itself runs on another and must touch nothing of the worker's.
+// Threads: run() from the worker's one; the work itself runs on another and must touch nothing of the
+//          worker's.
 // Owns:    its threads; destruction lets what runs end, and drops what waits.
 #pragma once
 

@@ -1,4 +1,5 @@
-// library/people.h: the people of the example data: the same in all three databases, because ids come from names.
+// library/people.h: the people of the example data: the same in all three databases, because ids come from
+// names.
 //
 // Threads: immutable.
 #pragma once

@@ -1,5 +1,5 @@
-// tests/ai_micro_test.h: the words in which the scenarios of ai-micro-service are told. One system for all of them:
-// a test that stops or breaks something puts it right before it ends.
+// tests/ai_micro_test.h: the words in which the scenarios of ai-micro-service are told. One system for all
+// of them: a test that stops or breaks something puts it right before it ends.
 #pragma once
 
 #include <gmock/gmock.h>

@@ -1,6 +1,6 @@
 // app.js: the admin front: the list of documents, upload, reading, download, deletion.
 
-import {dateText, h, icon, sizeText, t} from './dom.js';
+import {currentLanguage, dateText, h, icon, sizeText, t} from './dom.js';
 import {run} from './frame.js';
 import {confirmRemoval, download, read} from './reader.js';
 import {call, config, session} from './session.js';
@@ -53,6 +53,7 @@ function documentsView() {
   let next = '';
   let documents = [];
   let loadFailed = false;
+  let shownBefore = [];
 
   input.addEventListener('change', async () => { await uploadAll([...input.files]); input.value = ''; });
   for (const name of ['dragenter', 'dragover'])
@@ -68,7 +69,10 @@ function documentsView() {
     scope.textContent = t(session.user?.roles.includes('admin') ? 'all_documents' : 'own_documents');
     limit.textContent = t('limit', {size: limitText()});
     input.disabled = session.status !== 'in';
-    rows.replaceChildren(...documents.map(rowOf));
+    // Rows are made anew only when they say something else: whoever stands on one with the keyboard keeps the place.
+    const shownNow = [documents, currentLanguage()];
+    if (shownNow.some((part, i) => part !== shownBefore[i])) rows.replaceChildren(...documents.map(rowOf));
+    shownBefore = shownNow;
     none.hidden = documents.length > 0 || loadFailed;
     table.hidden = documents.length === 0;
   }

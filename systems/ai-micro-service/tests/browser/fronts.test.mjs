@@ -45,6 +45,22 @@ test('somebody registers, edits the profile, logs out and finds it again', async
   assert.deepEqual(page.faults, []);
 });
 
+test('an administrator sees the documents of all, by name', async () => {
+  const page = await visitor(browser);
+  await page.goto(system.adminFront);
+  await logIn(page, 'tech-lead@example.com');
+  await shown(page, 'release-notes-1.4.md');
+  await page.locator('td.owner').getByText('鈴木 遥').first().waitFor();
+  await picture(page, 'admin-documents');
+  await page.emulateMedia({colorScheme: 'dark'});
+  await page.getByRole('button', {name: 'English'}).click();
+  await shown(page, 'You are an administrator');
+  await picture(page, 'admin-documents-dark');
+  await page.setViewportSize({width: 390, height: 844});
+  await page.emulateMedia({colorScheme: 'light'});
+  await picture(page, 'admin-documents-narrow');
+});
+
 test('a session survives a reload, and no script can read what keeps it', async () => {
   const page = await visitor(browser);
   await page.goto(system.userFront);
@@ -93,22 +109,6 @@ test('what somebody uploads never acts in the name of the page', async () => {
   await shown(page, 'この種類は画面に表示できません');
   assert.equal(await page.title(), '文書管理 | ai-micro');
   assert.deepEqual(page.faults, []);
-});
-
-test('an administrator sees the documents of all, by name', async () => {
-  const page = await visitor(browser);
-  await page.goto(system.adminFront);
-  await logIn(page, 'tech-lead@example.com');
-  await shown(page, 'release-notes-1.4.md');
-  await page.locator('td.owner').getByText('鈴木 遥').first().waitFor();
-  await picture(page, 'admin-documents');
-  await page.emulateMedia({colorScheme: 'dark'});
-  await page.getByRole('button', {name: 'English'}).click();
-  await shown(page, 'You are an administrator');
-  await picture(page, 'admin-documents-dark');
-  await page.setViewportSize({width: 390, height: 844});
-  await page.emulateMedia({colorScheme: 'light'});
-  await picture(page, 'admin-documents-narrow');
 });
 
 test('one log-in serves both fronts', async () => {
