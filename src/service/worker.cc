@@ -101,8 +101,8 @@ class WorkerLoop {
     }
   }
 
-  // Not before it is known what works: the first who ask are told the truth, and a reload shows no gap. Clients wait
-  // in the kernel's queue meanwhile.
+  // Not before it is known what works: the first who ask are told the truth, and a reload shows no gap.
+  // Clients wait in the kernel's queue meanwhile.
   Task<void> begin_serving() {
     Timer wait(io_);
     for (const Deadline deadline = clock_->after(kSettleMax);

@@ -1,4 +1,5 @@
-// tests/support/http_talk.h: asks an HTTP service on this host, one connection a question, and takes what comes.
+// tests/support/http_talk.h: asks an HTTP service on this host, one connection a question, and takes what
+// comes.
 //
 // For tests that care what stands in the answer: nothing is followed, decoded or retried.
 // Threads: plain functions.

@@ -194,12 +194,15 @@ test('with auth stopped the session goes on, and the page says so calmly', async
   await page.goto(system.userFront);
   await register(page, newEmail());
   await page.locator('#display-name').fill('鈴木 遥');
+  await page.locator('#organisation').fill('インフラ運用課');
+  await page.locator('#bio').fill('インフラ担当。週次でバックアップを確認します。');
   const stranger = await visitor(browser);
   await system.stop('auth-service');
   try {
     await shown(page, 'このままお使いいただけます');
     await page.locator('form button[type=submit]').click();
     await shown(page, '保存しました。');
+    await page.evaluate(() => scrollTo(0, 0));
     await picture(page, 'user-auth-away');
     await page.getByRole('button', {name: 'English'}).click();
     await shown(page, 'You can go on working');
