@@ -5,6 +5,7 @@
 #include "library/common.h"
 #include "os/files.h"
 #include "os/scratch_dir.h"
+#include "os/sim_file_system.h"
 
 namespace aimicro {
 namespace {
@@ -76,6 +77,42 @@ TEST_F(DocumentFilesTest, LitterIsListedApart) {
 }
 
 TEST_F(DocumentFilesTest, BeforeTheFirstThereAreNone) { EXPECT_TRUE(files_.all()->ids.empty()); }
+
+// Every call that changes something fails once, in every way, and then the power goes.
+TEST(DocumentFilesCrash, WhatWasAcknowledgedIsThereAndNothingIsEverHalfThere) {
+  using Fault = daruma::SimFileSystem::Fault;
+  const std::string id = uuid_of("a document"), body(2000, 'x');
+  size_t failures = 0;
+  for (const Fault fault : {Fault::kError, Fault::kFull, Fault::kTorn, Fault::kPower})
+    for (uint64_t seed = 0; seed < 8; ++seed)
+      for (uint64_t n = 1;; ++n) {
+        daruma::SimFileSystem fs(seed);
+        DocumentFiles files(fs, "/files");
+        fs.fail_call(n, fault);
+        const daruma::Status put = files.put(id, as_bytes(body));
+        const bool met = fs.fault_met();
+        fs.power_cut();
+        const daruma::Status found = files.check(id, body.size(), sha256_hex(body));
+        EXPECT_TRUE(put.ok() ? found.ok() : found.ok() || found.is(Errc::kNotFound))
+            << "fault " << static_cast<int>(fault) << " of call " << n << ", seed " << seed << ": "
+            << found.error().what;
+        failures += put.ok() ? 0 : 1;
+        // Whatever was left behind, the next document finds its place.
+        EXPECT_TRUE(files.put(uuid_of("the next"), as_bytes(body)).ok());
+        if (!met) break;
+      }
+  EXPECT_GT(failures, 100U);
+}
+
+TEST(DocumentFilesCrash, AFullDiskLeavesNothingBehind) {
+  daruma::SimFileSystem fs;
+  DocumentFiles files(fs, "/files");
+  ASSERT_TRUE(files.put(uuid_of("the first"), as_bytes("x")).ok());
+  fs.set_full(true);
+  EXPECT_TRUE(files.put(uuid_of("the second"), as_bytes("y")).is(Errc::kNoSpace));
+  EXPECT_THAT(files.all()->ids, ElementsAre(uuid_of("the first")));
+  EXPECT_TRUE(files.all()->strangers.empty());
+}
 
 }  // namespace
 }  // namespace aimicro
