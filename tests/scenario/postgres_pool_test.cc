@@ -22,8 +22,18 @@ constexpr Statement kBroken{"broken", "SELECT nothing FROM nowhere"};
 
 class PostgresPoolTest : public testing::Test {
  protected:
+  // One server for all of them, since to make one takes longer than most tests. A test that stops it or changes
+  // how it is set up puts that right.
+  static void SetUpTestSuite() {
+    the_server = std::make_unique<PostgresServer>(
+        PostgresOptions{.tcp = true, .configuration = {"deadlock_timeout = 20ms"}});
+    the_server->start();
+  }
+  static void TearDownTestSuite() { the_server.reset(); }
+
   void SetUp() override {
-    server_.start();
+    end_sessions();
+    server_.sql("DROP TABLE IF EXISTS booking");
     server_.sql("CREATE TABLE booking (room text PRIMARY KEY, guest text NOT NULL CHECK (guest <> ''))");
   }
   PostgresSettings settings() const {
@@ -58,6 +68,12 @@ class PostgresPoolTest : public testing::Test {
   auto begin(const Statement& statement, SqlValues values = {}) {
     return begin(statement, std::move(values), world_.soon());
   }
+  // Returns when the server has ended all sessions of pools; the event loop has not seen it yet.
+  void end_sessions() {
+    server_.sql(
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = "
+        "'daruma-service'");
+  }
   // Returns when the server runs as many of kSleep.
   bool sleeping(int count) {
     return world_.until([&] {
@@ -76,10 +92,13 @@ class PostgresPoolTest : public testing::Test {
     return world_.metric("postgres_pool_connections{state=\"" + state + "\"}");
   }
 
-  PostgresServer server_{{.tcp = true, .configuration = {"deadlock_timeout = 20ms"}}};
+  static std::unique_ptr<PostgresServer> the_server;
+  PostgresServer& server_ = *the_server;
   ServiceWorld world_;
   std::unique_ptr<PostgresPool> pool_;
 };
+
+std::unique_ptr<PostgresServer> PostgresPoolTest::the_server;
 
 // --- answers
 
@@ -389,6 +408,8 @@ TEST_F(PostgresPoolTest, AWrongPasswordIsToldWithoutNamingIt) {
   PostgresSettings right = settings();
   right.password = "horse battery";
   connect(right);
+  server_.write_file("pg_hba.conf", "local all all trust\nhost all all all trust\n");
+  server_.restart();
 }
 
 }  // namespace
