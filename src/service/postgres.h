@@ -82,7 +82,7 @@ class PostgresPool {
 
   virtual Task<Result<Rows>> run(const Statement& statement, SqlValues values, Deadline deadline) = 0;
   // All statements in order in one transaction and one round trip; the results of each. An error rolls all
-  // back.
+  // back. It is the implicit transaction of a pipeline: no LOCK TABLE, no SAVEPOINT, no SET LOCAL in it.
   virtual Task<Result<std::vector<Rows>>> run_all(
       std::vector<std::pair<const Statement*, SqlValues>> statements, Deadline deadline) = 0;
   // Connections that are up, and how many of them are busy.

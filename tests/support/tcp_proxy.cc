@@ -14,6 +14,7 @@
 #include <boost/asio/write.hpp>
 #include <list>
 #include <thread>
+#include <utility>
 
 namespace daruma {
 namespace asio = boost::asio;
@@ -35,9 +36,10 @@ class TcpProxy::Network {
 
   // Does it in the network's own thread, and returns when it is done.
   template <class Action>
-  void in_network(Action action) {
-    asio::post(io_, asio::use_future(std::move(action))).get();
+  auto in_network(Action action) {
+    return asio::post(io_, asio::use_future(std::move(action))).get();
   }
+  size_t most_at_once() { return std::exchange(most_, open_); }
   void set_silent(bool silent) { silent_ = silent; }
   void silence_all() {
     for (Wire& wire : wires_) wire.silent = true;
@@ -61,6 +63,7 @@ class TcpProxy::Network {
     for (;;) {
       tcp::socket client = co_await acceptor_.async_accept(asio::use_awaitable);
       ++made_;
+      most_ = std::max(most_, ++open_);
       Wire& wire = wires_.emplace_back(Wire{std::move(client), tcp::socket(io_), silent_});
       asio::co_spawn(io_, serve(wire), asio::detached);
     }
@@ -71,6 +74,7 @@ class TcpProxy::Network {
     co_await wire.server.async_connect(target_, asio::redirect_error(asio::use_awaitable, error));
     if (error) {
       wire.client.close();
+      --open_;
       co_return;
     }
     asio::co_spawn(io_, pass(wire, wire.client, wire.server), asio::detached);
@@ -83,12 +87,13 @@ class TcpProxy::Network {
     for (;;) {
       const size_t read = co_await from.async_read_some(asio::buffer(buffer),
                                                         asio::redirect_error(asio::use_awaitable, error));
-      if (wire.silent) co_return;  // not even the end is passed on
-      if (!error)
+      if (!error && !wire.silent)
         co_await async_write(to, asio::buffer(buffer, read),
                              asio::redirect_error(asio::use_awaitable, error));
       if (error) break;
     }
+    if (&from == &wire.client) --open_;
+    if (wire.silent) co_return;  // not even the end is passed on
     boost::system::error_code ignored;
     to.shutdown(tcp::socket::shutdown_send, ignored);
   }
@@ -99,6 +104,7 @@ class TcpProxy::Network {
   const int port_;
   std::list<Wire> wires_;
   bool silent_ = false;
+  size_t open_ = 0, most_ = 0;
   std::atomic<size_t> made_{0};
   std::jthread thread_;
 };
@@ -108,6 +114,10 @@ TcpProxy::~TcpProxy() = default;
 
 int TcpProxy::port() const { return network_->port(); }
 size_t TcpProxy::connections() const { return network_->connections(); }
+
+size_t TcpProxy::most_at_once() {
+  return network_->in_network([this] { return network_->most_at_once(); });
+}
 
 void TcpProxy::fall_silent() {
   network_->in_network([this] {

@@ -23,6 +23,9 @@ class TcpProxy {
   // Returns when every connection has been reset.
   void reset_all();
   size_t connections() const;  // that were ever made
+  // The most connections that clients had open at a time since the last call; those open now count for the
+  // next.
+  size_t most_at_once();
 
  private:
   class Network;
