@@ -189,7 +189,9 @@ struct Capture::Session {
       if (!keepalive->reply_requested) return {};
     }
     DR_OK(make_safe());
-    say_streaming();
+    // A server that waits for what could not be taken sends keepalives all the same.
+    const CaptureStatus now = capture.status();
+    if (now.state != CaptureStatus::State::kStalled || appended >= now.server_end) say_streaming();
     return {};
   }
 
