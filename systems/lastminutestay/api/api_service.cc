@@ -82,9 +82,9 @@ class ApiService final : public Service {
     search_ = std::make_unique<Search>(Search::Parts{worker_.io, *postgres_, *hotel_data_, *cache_,
                                                      worker_.clock, worker_.log, worker_.metrics, today_here,
                                                      settings.duration("search.deadline")});
-    bookings_ = std::make_unique<Bookings>(Bookings::Parts{*postgres_, *key_, worker_.clock, worker_.random,
-                                                           worker_.log, worker_.metrics, today_here,
-                                                           settings.duration("booking.deadline")});
+    bookings_ = std::make_unique<Bookings>(
+        Bookings::Parts{worker_.io, *postgres_, *key_, worker_.clock, worker_.random, worker_.log,
+                        worker_.metrics, today_here, settings.duration("booking.deadline")});
     monitoring_ = std::make_unique<Monitoring>(Monitoring::Parts{worker_.io,
                                                                  worker_.health,
                                                                  worker_.metrics,

@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 namespace lastminutestay {
 namespace {
 
+using namespace std::chrono_literals;
 using daruma::Errc;
 using daruma::Error;
 using daruma::Result;
@@ -26,6 +30,8 @@ constexpr Statement kShow = {
     " WHERE b.id = $1::uuid AND ($2::text IS NULL OR c.subject = $2)"};
 constexpr Statement kCancel = {"cancel_booking",
                                "SELECT outcome, booking::text FROM cancel_booking($1::uuid, $2, $3::date)"};
+
+constexpr daruma::Duration kPauses[] = {30ms, 60ms, 120ms, 240ms};
 
 Response no_such_booking() { return daruma::service::problem(404, "there is no such booking of yours"); }
 
@@ -124,13 +130,20 @@ Task<Response> Bookings::cancel(Request& request) {
   co_return daruma::service::json(200, std::string(rows->text(0, 1)));
 }
 
-// Every statement here may run twice: it finds what it did the first time.
+// Every statement here may run again: it finds what it did the first time. A connection that broke is most
+// often there again in a moment.
 Task<Result<Rows>> Bookings::ask(const Statement& statement, SqlValues values, std::string request_id) {
   const daruma::Deadline deadline = parts_.clock.after(parts_.time_max);
   auto rows = co_await parts_.postgres.run(statement, values, deadline);
   if (!rows.is(Errc::kUnavailable)) co_return rows;
   const std::string first = rows.error().what;
-  rows = co_await parts_.postgres.run(statement, std::move(values), deadline);
+  boost::asio::steady_timer timer(parts_.io);
+  for (const daruma::Duration pause : kPauses) {
+    timer.expires_after(pause);
+    co_await timer.async_wait(boost::asio::use_awaitable);
+    rows = co_await parts_.postgres.run(statement, values, deadline);
+    if (!rows.is(Errc::kUnavailable)) break;
+  }
   if (rows.ok())
     parts_.log.error({.severity = Severity::kWarning,
                       .request_id = request_id,

@@ -1,11 +1,12 @@
 // api/bookings.h: POST /api/bookings, GET and DELETE /api/bookings/{id} (requirement L3).
 //
 // One round trip to PostgreSQL each, and nothing else is asked: what cache and provider do never matters
-// here. A request whose connection broke is asked once more, under the same id, so that it happened once or
+// here. A request whose connection broke is asked again, under the same id, so that it happened once or
 // not at all.
 // Threads: the worker's one.
 #pragma once
 
+#include <boost/asio/io_context.hpp>
 #include <functional>
 #include <iterator>
 #include <string_view>
@@ -28,6 +29,7 @@ class Bookings {
  public:
   // All of it outlives the bookings.
   struct Parts {
+    boost::asio::io_context& io;
     daruma::service::PostgresPool& postgres;
     const daruma::service::TokenKey& key;
     const daruma::Clock& clock;

@@ -52,6 +52,7 @@ std::string Reply::header(const std::string& name) const {
 
 Backend::Backend(BackendOptions options)
     : options_(std::move(options)),
+      postgres_({.tcp = options_.network}),
       logs_(scratch_.path() / "logs"),
       port_(daruma::free_port()),
       provider_port_(daruma::free_port()) {
@@ -59,6 +60,7 @@ Backend::Backend(BackendOptions options)
   if (options_.prepare_logs) options_.prepare_logs(logs_);
   std::ofstream(scratch_.path() / "token-secret") << "a secret of thirty-two bytes or more";
   postgres_.start();
+  if (options_.network) network_ = std::make_unique<daruma::TcpProxy>(postgres_.tcp_settings().port);
   redis_.start();
   postgres_.sql("CREATE DATABASE lastminutestay");
   must(LASTMINUTESTAY_API, {"migrate"});
@@ -71,6 +73,9 @@ Backend::Backend(BackendOptions options)
   auto api = processes_->start(command(LASTMINUTESTAY_API, {}));
   if (!api.ok()) fail(api.error().what);
   api_ = *std::move(api);
+  wait_until("all workers serve", [&] {
+    return text_of(scratch_.path() / "LASTMINUTESTAY_output").find("serving on") != std::string::npos;
+  });
   wait_until("the API is ready", [&] { return get("/monitoring/health").status == 200; });
   wait_until("the provider answers", [&] { return health_of("HotelDataAPI") == "pass"; });
 }
@@ -107,8 +112,8 @@ Command Backend::command(const std::string& program, const std::vector<std::stri
   set("PORT", std::to_string(port_));
   set("WORKERS", std::to_string(options_.workers));
   set("LOGS", logs_);
-  set("POSTGRES_HOST", postgres.host);
-  set("POSTGRES_PORT", std::to_string(postgres.port));
+  set("POSTGRES_HOST", network_ ? "127.0.0.1" : postgres.host);
+  set("POSTGRES_PORT", std::to_string(network_ ? network_->port() : postgres.port));
   set("POSTGRES_USER", "postgres");
   set("REDIS_PORT", std::to_string(redis_.port()));
   set("PROVIDER_PORT", std::to_string(provider_port_));

@@ -16,6 +16,7 @@
 
 #include "support/postgres_server.h"
 #include "support/redis_server.h"
+#include "support/tcp_proxy.h"
 
 namespace lastminutestay {
 
@@ -33,6 +34,7 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 struct BackendOptions {
   int workers = 2;
   uint32_t hotels = 40;
+  bool network = false;  // the API reaches PostgreSQL through network(), which can break
   std::map<std::string, std::string> settings = {};     // "CACHE_FRESH_FOR" -> "1s": of the API's environment
   std::map<std::string, std::string> environment = {};  // the rest of it
   std::function<void(const daruma::Path& logs)> prepare_logs = {};  // before anything is logged
@@ -75,6 +77,7 @@ class Backend {
   const daruma::Path& logs() const { return logs_; }
   daruma::PostgresServer& postgres() { return postgres_; }
   daruma::RedisServer& redis() { return redis_; }
+  daruma::TcpProxy& network() { return *network_; }
   daruma::Clock& clock() { return *clock_; }
   int port() const { return port_; }
 
@@ -88,6 +91,7 @@ class Backend {
 
   const BackendOptions options_;
   daruma::PostgresServer postgres_;
+  std::unique_ptr<daruma::TcpProxy> network_;
   daruma::RedisServer redis_;
   daruma::ScratchDir scratch_;
   daruma::Path logs_;
