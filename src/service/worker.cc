@@ -9,6 +9,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 
+#include "os/environment.h"
 #include "os/unix_socket.h"
 #include "service/server_core.h"
 #include "service/slots.h"
@@ -17,6 +18,7 @@ namespace daruma::service {
 namespace {
 
 constexpr auto kAwait = boost::asio::as_tuple(boost::asio::use_awaitable);
+constexpr uint64_t kOwnDescriptors = 200;
 constexpr Duration kFlushEvery = 100ms;
 // How long a client may take to send the next request on a connection that is being let go, so that it hears
 // "Connection: close" rather than meeting a closed door.
@@ -31,7 +33,12 @@ LogSettings log_settings(const Program& program, const Settings& settings) {
 }
 
 ServerSettings server_settings(const Settings& settings, std::span<Cell> balance, size_t slot) {
-  return {.connections_max = static_cast<size_t>(settings.number("connections")),
+  // More connections than descriptors would be accepted only to fail; files and clients of ours need some, too.
+  const uint64_t descriptors = raise_descriptor_limit();
+  const uint64_t connections_max =
+      descriptors > 2 * kOwnDescriptors ? descriptors - kOwnDescriptors : kOwnDescriptors;
+  return {.connections_max = static_cast<size_t>(
+              std::min(connections_max, static_cast<uint64_t>(settings.number("connections")))),
           .header_time_max = settings.duration("header_time"),
           .idle_time_max = settings.duration("idle_time"),
           .balance = balance,
