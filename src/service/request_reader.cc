@@ -54,8 +54,8 @@ std::string_view view_of(boost::beast::string_view text) { return {text.data(), 
 
 }  // namespace
 
-// Beast's parser, told what to do with what it finds in a head. Bodies are not given to it: its reader of chunks
-// asserts what a sender can break.
+// Beast's parser, told what to do with what it finds in a head. Bodies are not given to it: its reader of
+// chunks asserts what a sender can break.
 class RequestReader::Parser {
  public:
   class Beast final : public http::basic_parser<true> {

@@ -39,8 +39,8 @@ auto ended(std::shared_ptr<ServerCore> core) {
   };
 }
 
-// A worker that has more connections than another lets it take the next ones, and looks again a little later. Were
-// the others to take none, it goes on alone: what a worker that hangs costs is bounded.
+// A worker that has more connections than another lets it take the next ones, and looks again a little
+// later. Were the others to take none, it goes on alone: what a worker that hangs costs is bounded.
 class Courtesy {
  public:
   explicit Courtesy(ServerCore& core) : core_(core) {}

@@ -33,7 +33,7 @@ LogSettings log_settings(const Program& program, const Settings& settings) {
 }
 
 ServerSettings server_settings(const Settings& settings, std::span<Cell> balance, size_t slot) {
-  // More connections than descriptors would be accepted only to fail; files and clients of ours need some, too.
+  // More connections than descriptors would be accepted only to fail; files and clients of ours need some.
   const uint64_t descriptors = raise_descriptor_limit();
   const uint64_t connections_max =
       descriptors > 2 * kOwnDescriptors ? descriptors - kOwnDescriptors : kOwnDescriptors;

@@ -1,9 +1,9 @@
 // Fuzzes the reading of HTTP requests: what a stranger may send to a service.
 //
 // Input:  what arrives on one connection, one request after the other.
-// Checks: the same requests are read, and the same one refused, whether everything arrives at once or in pieces of
-//         any size; limits hold; views point at what was sent; and what handlers and router do with a request comes
-//         to an end.
+// Checks: the same requests are read, and the same one refused, whether everything arrives at once or in
+//         pieces of any size; limits hold; views point at what was sent; and what handlers and router do
+//         with a request comes to an end.
 #include <algorithm>
 #include <string>
 #include <vector>
