@@ -48,7 +48,7 @@ class Comparison:
         lock = json.loads((world.scratch / "node/package-lock.json").read_text())["packages"]
         versions += [f"{name} {lock['node_modules/' + name]['version']}"
                      for name in ("express", "fastify", "pg", "ioredis", "opossum", "pm2")]
-        self.record(kind="setting", date=datetime.date.today().isoformat(), rounds=self.options.rounds,
+        self.record(kind="setting", note=self.options.note, date=datetime.date.today().isoformat(), rounds=self.options.rounds,
                     seconds=self.options.seconds, connections=self.options.connections, stays=self.stays, **count,
                     machine=f"{machine.processor()}, {machine.memory()} of memory, Linux {platform.release()}",
                     disk=f"{machine.disk(world)}; making 8 KiB durable takes {machine.flush_milliseconds(world):.1f} ms",
@@ -119,7 +119,7 @@ def main():
     parser = argparse.ArgumentParser()
     for name, kind in [("rounds", int), ("stories", int), ("seconds", int), ("connections", int), ("hotels", int),
                        ("wait", int), ("scratch", Path), ("programs", Path), ("results", Path), ("report", Path),
-                       ("user", str), ("version", str)]:
+                       ("user", str), ("version", str), ("note", str)]:
         parser.add_argument(f"--{name}", type=kind, required=name != "user")
     options = parser.parse_args()
     world = cluster.World(options.scratch, options.programs, pwd.getpwnam(options.user) if options.user else None)

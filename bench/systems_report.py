@@ -127,6 +127,8 @@ def markdown(file):
     note = "" if disturbed == 0 else (
         f"\n**{disturbed} of {counted} runs were disturbed**: others used more than a tenth of the cores' time meanwhile. "
         "They count like the rest; trust the ratios less than their digits.\n")
+    if s["note"]:
+        note += f"\n{s['note']}\n"
     return f"""# Benchmarks of the systems
 
 Made by `script/bench systems` on {s['date']}, whatever it says; run it again instead of editing this page.
