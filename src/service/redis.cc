@@ -126,6 +126,7 @@ class Core : public std::enable_shared_from_this<Core> {
   std::shared_ptr<RedisLink> link_;  // shared with the event loop
   std::deque<Sent> sent_;            // by link_, in order
   std::vector<Operation*> finished_;
+  MonoInstant moved_;  // when Redis last gave or took something
   size_t waiting_ = 0;
   bool connected_ = false;
   bool closing_ = false;
@@ -215,7 +216,7 @@ Deadline Core::end_late() {
     }
   }
   if (!sent_.empty()) {
-    const Deadline silence{sent_.front().at + settings_.silence_max};
+    const Deadline silence{std::max(sent_.front().at, moved_) + settings_.silence_max};
     if (silence.passed(now))
       link_->abandon("no answer for " + human_duration(settings_.silence_max));
     else
@@ -252,6 +253,7 @@ Task<Status> Core::connect() {
     if (shut_) break;
     auto opened = RedisLink::open(io_, address, settings_.port,
                                   {.replied = [this](const redisReply* reply) { replied(reply); },
+                                   .moved = [this] { moved_ = clock_.mono(); },
                                    .ended =
                                        [this] {
                                          if (!std::exchange(connected_, false)) return;

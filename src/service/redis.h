@@ -3,7 +3,7 @@
 // All commands share one connection; those issued in the same turn of the event loop leave in one write.
 // Without Redis every command fails at once with kUnavailable while the connection is made anew in the
 // background with back-off and jitter: a cache that is away must not slow anybody down (requirement L12).
-// A command whose deadline passes fails alone. A connection that leaves a command unanswered for
+// A command whose deadline passes fails alone. A connection on which commands wait and nothing moves for
 // `silence_max` is given up, and with it all that wait. A command that failed with kUnavailable may or may
 // not have happened.
 // Not for commands that change how the connection speaks (SUBSCRIBE, MONITOR, BLPOP, MULTI across commands).
@@ -32,7 +32,7 @@ struct RedisSettings {
   std::string name = "Redis";
   std::string host = "127.0.0.1";
   int port = 6379;
-  std::string password = {};  // "" where none is needed
+  std::string password = {};        // "" where none is needed
   size_t outstanding_max = 10'000;  // more commands at a time are shed
   Duration connect_time_max = 1s;
   Duration silence_max = 1s;

@@ -86,6 +86,7 @@ void RedisLink::want_read() {
 }
 
 void RedisLink::on_readable() {
+  if (told_) events_.moved();
   redisAsyncHandleRead(context_);
   settle();
 }
@@ -103,7 +104,9 @@ void RedisLink::want_write() {
 void RedisLink::wait_writable() {
   socket_.async_wait(socket_.wait_write, [self = shared_from_this()](const boost::system::error_code& error) {
     self->writing_ = false;
-    if (!error && self->context_ != nullptr) self->write();
+    if (error || self->context_ == nullptr) return;
+    if (self->told_) self->events_.moved();
+    self->write();
   });
 }
 

@@ -25,9 +25,11 @@ class RedisLink : public std::enable_shared_from_this<RedisLink> {
     // A reply, or nullptr for a command that gets none any more: one call a command, in their order. The
     // reply lives as long as the call, which must not call back into the link, cause() excepted.
     std::function<void(const redisReply* reply)> replied;
+    // Redis is alive: bytes came, or it took some for which there was no room before.
+    std::function<void()> moved;
     // The connection failed or ended, after the last `replied`.
     std::function<void()> ended;
-    // After each batch of the two above; may do with the link what it wants.
+    // After each batch of these; may do with the link what it wants.
     std::function<void()> settled;
   };
 

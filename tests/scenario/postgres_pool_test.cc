@@ -42,6 +42,7 @@ class PostgresPoolTest : public testing::Test {
     settings.port = server_.tcp_settings().port;
     settings.user = settings.database = "postgres";
     settings.connections = 2;
+    settings.connect_time_max = 10min;  // a busy machine is no silent server
     return settings;
   }
   void connect(PostgresSettings settings) {
@@ -370,16 +371,17 @@ TEST_F(PostgresPoolTest, ANetworkThatFallsSilentCostsADeadlineAndNoMore) {
   PostgresSettings far = settings();
   TcpProxy network(far.port);
   far.port = network.port();
-  far.connect_time_max = 20ms;
+  far.connect_time_max = 200ms;
   connect(far);
+  const size_t told = world_.log.unrecovered();
   network.fall_silent();
   const auto one = begin(kAnswer, {"x"}, world_.clock->after(5ms));
   const auto two = begin(kAnswer, {"x"}, world_.clock->after(5ms));
   ASSERT_TRUE(world_.until([&] { return one->has_value() && two->has_value(); }));
   EXPECT_TRUE((*one)->is(Errc::kUnavailable));
   // No new connection comes about, and from then on nobody waits.
-  ASSERT_TRUE(world_.until([&] { return world_.log.unrecovered() == 1; }));
-  EXPECT_THAT(world_.log.lines[0].message, HasSubstr("no connection within 20 ms"));
+  ASSERT_TRUE(world_.until([&] { return world_.log.unrecovered() == told + 1; }));
+  EXPECT_THAT(world_.log.lines.back().message, HasSubstr("no connection within 200 ms"));
   EXPECT_THAT(run(kAnswer, {"x"}).error().what, HasSubstr("away"));
   network.recover();
   ASSERT_TRUE(up());
