@@ -115,7 +115,7 @@ using Status = Result<void>;
 
 // DR_OK(f()): returns f()'s error from the enclosing function if it failed; a value is dropped.
 #define DR_OK(expression) DR_OK_INNER(DR_CONCAT(dr_status_, __COUNTER__), expression)
-#define DR_OK_INNER(temporary, expression)                                                   \
-  do {                                                                                       \
+#define DR_OK_INNER(temporary, expression)                                                     \
+  do {                                                                                         \
     if (auto&& temporary = (expression); !temporary.ok()) return std::move(temporary).error(); \
   } while (false)

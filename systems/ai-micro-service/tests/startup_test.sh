@@ -65,10 +65,10 @@ ready 3002
 ready 3003" "$(<"$scratch/notes/story")"
 
 status=0
-DEAD=8002 startup --patience 1 || status=$?
+DEAD=8002 startup --patience 10 || status=$?
 expect "a part that does not answer ends it" 1 "$status"
 expect "what needs it is not started" "start ai-micro-api-auth" "$(tail -1 "$scratch/notes/story")"
-expect "it is named, with its last words" "startup-all: auth-service does not answer on port 8002 after 1 s; its last lines:
+expect "it is named, with its last words" "startup-all: auth-service does not answer on port 8002 after 10 s; its last lines:
   | the last words of auth-service" "$(tail -2 "$scratch/said")"
 
 startup --stop
