@@ -33,8 +33,14 @@ PostgresSettings settings_of(const Settings& settings) {
   return out;
 }
 
+// A command has time: the server may just be starting on a busy machine.
+PostgresSettings patient(PostgresSettings settings) {
+  settings.connect_time_max = std::chrono::seconds(15);
+  return settings;
+}
+
 PostgresSettings admin_of(const Settings& settings, const std::string& database) {
-  PostgresSettings out = settings_of(settings);
+  PostgresSettings out = patient(settings_of(settings));
   if (settings.text("postgres.admin_user").empty()) return out;
   out.user = settings.text("postgres.admin_user");
   out.password = settings.secret("postgres.admin_password");
@@ -114,7 +120,7 @@ std::unique_ptr<PostgresPool> open_pool(Worker& worker) {
 }
 
 Result<PostgresSession> open_session(const Settings& settings) {
-  return PostgresSession::connect(settings_of(settings));
+  return PostgresSession::connect(patient(settings_of(settings)));
 }
 
 Status check_numbers(const Settings& settings,

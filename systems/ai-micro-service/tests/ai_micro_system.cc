@@ -121,6 +121,14 @@ ProcessExit AiMicroSystem::command(const std::string& program, const Arguments& 
   return *done;
 }
 
+void AiMicroSystem::wait_until(const std::string& what, const std::function<bool()>& condition) {
+  const auto deadline = clock_->after(kPatience);
+  while (!condition()) {
+    if (deadline.passed(clock_->mono())) fail("never: " + what + "\n" + everything_logged());
+    clock_->pause(kBetweenTries);
+  }
+}
+
 void AiMicroSystem::wait_for_health(const std::string& program, int status) {
   const auto deadline = clock_->after(kPatience);
   while (ask(program, "GET", "/health").status != status) {

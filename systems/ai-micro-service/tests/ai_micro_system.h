@@ -6,6 +6,7 @@
 // Threads: one.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -29,6 +30,8 @@ class AiMicroSystem {
   void restart(const std::string& program, const Arguments& more = {});
   // Runs a command of a program ("migrate"), to its end.
   daruma::ProcessExit command(const std::string& program, const Arguments& arguments);
+  // Returns when the condition holds.
+  void wait_until(const std::string& what, const std::function<bool()>& condition);
   // Returns when GET /health of the program gives this status.
   void wait_for_health(const std::string& program, int status);
 
