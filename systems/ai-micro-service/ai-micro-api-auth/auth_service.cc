@@ -235,24 +235,40 @@ Task<Response> AuthService::log_in(Request& request) {
   auto refused = co_await refuse_haste(request, email, failures_max_);
   if (refused) co_return *std::move(refused);
 
-  auto account = co_await accounts_->with_email(email);
-  if (!account.ok()) co_return database_problem(worker_, request, account.error());
-  auto verdict = co_await check_password(*account, password);
-  if (!verdict.ok()) co_return unavailable(worker_, request, "password hashing", verdict.error());
-  if (!verdict->right || !(*account)->active)
+  const auto judged = co_await judge(email, password);
+  if (!judged.verdict.ok()) {
+    // An outage of ours must not use up anybody's attempts.
+    co_await sessions_->forgive_try(email);
+    co_return judged.database_failed
+        ? database_problem(worker_, request, judged.verdict.error())
+        : unavailable(worker_, request, "password hashing", judged.verdict.error());
+  }
+  const auto& account = judged.account;
+  const auto& verdict = judged.verdict;
+  if (!verdict->right || !account->active)
     co_return problem(401, "the e-mail address or the password is wrong");
   if (!verdict->better_hash.empty()) {
-    const auto changed = co_await accounts_->set_password_hash((*account)->id, verdict->better_hash);
+    const auto changed = co_await accounts_->set_password_hash(account->id, verdict->better_hash);
     // The old hash is still right; the next log-in tries again.
     if (!changed.ok()) static_cast<void>(database_problem(worker_, request, changed.error()));
   }
-  co_return co_await open_session(request, **account);
+  co_return co_await open_session(request, *account);
 }
 
-Task<daruma::Result<Passwords::Verdict>> AuthService::check_password(const std::optional<Account>& account,
-                                                                     std::string password) {
-  if (!account) co_return co_await passwords_->check_nobody(std::move(password));
-  co_return co_await passwords_->check(std::move(password), account->password_hash);
+Task<AuthService::Judged> AuthService::judge(std::string email, std::string password) {
+  Judged judged;
+  auto account = co_await accounts_->with_email(std::move(email));
+  if (!account.ok()) {
+    judged.database_failed = true;
+    judged.verdict = std::move(account).error();
+    co_return judged;
+  }
+  judged.account = *std::move(account);
+  if (judged.account)
+    judged.verdict = co_await passwords_->check(std::move(password), judged.account->password_hash);
+  else
+    judged.verdict = co_await passwords_->check_nobody(std::move(password));
+  co_return judged;
 }
 
 Task<Response> AuthService::open_session(Request& request, Account account) {

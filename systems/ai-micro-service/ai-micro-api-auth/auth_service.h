@@ -43,9 +43,13 @@ class AuthService final : public daruma::service::Service {
   // An answer to give instead of going on: the page may not call this, or tries too often.
   std::optional<Response> refuse_origin(const Request& request) const;
   Task<std::optional<Response>> refuse_haste(Request& request, std::string account, int64_t tries_max);
-  // Takes the same time whether there is such an account or not.
-  Task<daruma::Result<Passwords::Verdict>> check_password(const std::optional<Account>& account,
-                                                          std::string password);
+  struct Judged {
+    std::optional<Account> account;
+    daruma::Result<Passwords::Verdict> verdict = Passwords::Verdict{};
+    bool database_failed = false;  // else, when the verdict is an error, it was the hashing
+  };
+  // Takes the same time whether there is such an account or not; then the verdict is never `right`.
+  Task<Judged> judge(std::string email, std::string password);
   Task<Response> open_session(Request& request, Account account);
   Response token_answer(const Account& account, const std::string& refresh_token);
   void add_routes(daruma::service::Router& router);

@@ -29,6 +29,11 @@ if count(KEYS[1], 60) > tonumber(ARGV[1]) then return math.max(1, redis.call('TT
 if count(KEYS[2], 900) > tonumber(ARGV[2]) then return math.max(1, redis.call('TTL', KEYS[2])) end
 return 0)";
 
+// KEYS: account.
+constexpr const char* kForgive = R"(
+if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then redis.call('DECR', KEYS[1]) end
+return 'OK')";
+
 // KEYS: token, family, account. ARGV: user, family, seconds.
 constexpr const char* kBegin = R"(
 redis.call('HSET', KEYS[1], 'user', ARGV[1], 'family', ARGV[2], 'used', '0')
@@ -109,6 +114,12 @@ Task<Result<Duration>> Sessions::count_try(std::string address, std::string acco
   auto reply = co_await run(std::move(arguments));
   if (!reply.ok()) co_return std::move(reply).error();
   co_return Duration(std::chrono::seconds(reply->number));
+}
+
+Task<void> Sessions::forgive_try(std::string account) {
+  auto arguments = script(kForgive, {account_key(account)}, {});
+  const auto reply = co_await run(std::move(arguments));
+  static_cast<void>(reply);  // the count ends by itself
 }
 
 Task<Result<std::string>> Sessions::begin(std::string user, std::string email) {

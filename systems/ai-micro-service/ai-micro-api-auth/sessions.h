@@ -47,6 +47,8 @@ class Sessions {
   // go on; else how long to wait.
   daruma::service::Task<daruma::Result<daruma::Duration>> count_try(std::string address, std::string account,
                                                                     int64_t tries_max);
+  // Takes a counted attempt back: it was we who failed. Nothing happens when Redis is away.
+  daruma::service::Task<void> forgive_try(std::string account);
   // Begins a family for who just logged in, and forgets the account's failed attempts. Returns the token.
   daruma::service::Task<daruma::Result<std::string>> begin(std::string user, std::string email);
   daruma::service::Task<daruma::Result<Rotated>> rotate(std::string token);

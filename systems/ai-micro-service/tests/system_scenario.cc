@@ -133,6 +133,7 @@ TEST_F(WholeSystem, WithRedisAwayNobodyNewComesInAndWhoIsInStays) {
   system().redis().start();
   // Each worker finds Redis again by itself.
   system().wait_until("Redis is found again", [&] { return log_in(who.email, who.password).status == 200; });
+  system().restart("auth-service");  // for the tests that follow: its other worker may still be looking
 }
 
 TEST_F(WholeSystem, WithPostgresAwayAllSayCalmlyWhenToTryAgainAndComeBackByThemselves) {
@@ -143,7 +144,8 @@ TEST_F(WholeSystem, WithPostgresAwayAllSayCalmlyWhenToTryAgainAndComeBackByThems
   const Answer answer = profile(who);
   EXPECT_EQ(answer.status, 503);
   EXPECT_NE(answer.header("Retry-After"), "");
-  EXPECT_EQ(log_in(who.email, who.password).status, 503);
+  // More often than an account may fail: an outage of ours uses up nobody's attempts.
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(log_in(who.email, who.password).status, 503);
   EXPECT_EQ(system().ask("admin-service", "GET", "/api/documents", who.bearer()).status, 503);
   EXPECT_EQ(system().ask("front-user", "HEAD", "/").status, 200);
   system().postgres().start();
@@ -151,6 +153,7 @@ TEST_F(WholeSystem, WithPostgresAwayAllSayCalmlyWhenToTryAgainAndComeBackByThems
     return profile(who).status == 200 && log_in(who.email, who.password).status == 200 &&
            system().ask("admin-service", "GET", "/api/documents", who.bearer()).status == 200;
   });
+  for (const char* program : {"auth-service", "user-service", "admin-service"}) system().restart(program);
 }
 
 TEST_F(WholeSystem, AServicesRoleReachesItsOwnDatabaseAlone) {
