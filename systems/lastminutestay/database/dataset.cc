@@ -31,6 +31,7 @@ int rounded_yen(int64_t yen) { return static_cast<int>(std::max<int64_t>(1500, (
 
 struct Room {
   std::string id;
+  uint64_t number = 0;
   int sleeps = 0;
   int price_yen = 0;
 };
@@ -41,11 +42,12 @@ class Maker {
     tables_[kHotels].copy =
         "hotels (id, name_ja, name_en, prefecture_ja, prefecture_en, city_ja, city_en, area_ja, area_en, "
         "stars)";
-    tables_[kRooms].copy = "rooms (id, hotel_id, type_ja, type_en, sleeps, price_yen)";
+    tables_[kRooms].copy = "rooms (id, hotel_id, type_ja, type_en, sleeps, price_yen, number)";
     tables_[kOffers].copy = "last_minute_prices (room_id, night, price_yen)";
     tables_[kCustomers].copy = "customers (subject, name, email, created_at)";
     tables_[kBookings].copy =
-        "bookings (id, room_id, customer_id, check_in, check_out, guests, status, created_at, cancelled_at)";
+        "bookings (id, room_id, customer_id, check_in, check_out, guests, status, created_at, cancelled_at, "
+        "room_number)";
     tables_[kNights].copy = "booking_nights (booking_id, night, price_yen)";
     tables_[kTotals].copy = "booking_totals (booking_id, nights, total_yen)";
     for (int day = -kDaysBack; day <= kDaysAhead + 7; ++day)
@@ -74,9 +76,13 @@ class Maker {
   bool percent(uint64_t likely) { return chance_.below(100) < likely; }
   // A day counted from the business date.
   const std::string& day(int offset) const { return dates_[static_cast<size_t>(offset + kDaysBack)]; }
+  // One after the other: the order in which arguments are made is the compiler's.
   std::string moment(int offset) {
-    return fmt::format("{} {:02}:{:02}:{:02}+09", to_text(plan_.business_date + days(offset)),
-                       chance_.below(24), chance_.below(60), chance_.below(60));
+    const auto hour = chance_.below(24);
+    const auto minute = chance_.below(60);
+    const auto second = chance_.below(60);
+    return fmt::format("{} {:02}:{:02}:{:02}+09", to_text(plan_.business_date + days(offset)), hour, minute,
+                       second);
   }
 
   void add_customer(uint64_t number) {
@@ -90,7 +96,7 @@ class Maker {
   void add_staging_hotel() {
     row(kHotels,
         "1\tステージング検証ホテル\tStaging Test Hotel\t東京都\tTokyo\t東京\tTokyo\t日本橋\tNihonbashi\t3");
-    row(kRooms, "test-room-id\t1\tツイン\tTwin\t4\t12000");
+    row(kRooms, "test-room-id\t1\tツイン\tTwin\t4\t12000\t1");
   }
 
   const City& any_city() {
@@ -128,8 +134,9 @@ class Maker {
     const int64_t percent_of_house = style.price_percent * (90 + static_cast<int64_t>(chance_.below(21)));
     room.price_yen =
         rounded_yen(type->price_yen * int64_t{city.price_percent} * percent_of_house / 1'000'000);
-    row(kRooms, "{}\t{}\t{}\t{}\t{}\t{}", room.id, hotel, type->name.ja, type->name.en, room.sleeps,
-        room.price_yen);
+    room.number = tables_[kRooms].rows + 1;
+    row(kRooms, "{}\t{}\t{}\t{}\t{}\t{}\t{}", room.id, hotel, type->name.ja, type->name.en, room.sleeps,
+        room.price_yen, room.number);
     add_bookings(room);
   }
 
@@ -162,7 +169,8 @@ class Maker {
   }
 
   void add_booking(const Room& room, int offset, int nights, bool cancelled) {
-    const uint64_t high = chance_.next(), low = chance_.next();
+    const uint64_t high = chance_.next();
+    const uint64_t low = chance_.next();
     // The shape of a random UUID (version 4).
     const std::string id =
         fmt::format("{:08x}-{:04x}-4{:03x}-{:x}{:03x}-{:012x}", high >> 32, high >> 16 & 0xffff, high & 0xfff,
@@ -171,9 +179,11 @@ class Maker {
     const std::string created_at = moment(made);
     const int cancelled_on =
         made + 1 + static_cast<int>(chance_.below(static_cast<uint64_t>(std::min(offset, 0) - made)));
-    row(kBookings, "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}", id, room.id, 1 + chance_.below(customers_),
-        day(offset), day(offset + nights), 1 + chance_.below(static_cast<uint64_t>(room.sleeps)),
-        cancelled ? "cancelled" : "confirmed", created_at, cancelled ? moment(cancelled_on) : "\\N");
+    const auto customer = 1 + chance_.below(customers_);
+    const auto guests = 1 + chance_.below(static_cast<uint64_t>(room.sleeps));
+    row(kBookings, "{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}", id, room.id, customer, day(offset),
+        day(offset + nights), guests, cancelled ? "cancelled" : "confirmed", created_at,
+        cancelled ? moment(cancelled_on) : "\\N", room.number);
     for (int night = 0; night < nights; ++night)
       row(kNights, "{}\t{}\t{}", id, day(offset + night), room.price_yen);
     row(kTotals, "{}\t{}\t{}", id, nights, int64_t{room.price_yen} * nights);

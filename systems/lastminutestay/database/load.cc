@@ -32,6 +32,7 @@ Status fill(PostgresSession& session, const std::vector<TableRows>& tables, bool
     auto copied = session.copy_in(table.copy, table.text);
     if (!copied.ok()) return std::move(copied).error().in(table.copy);
   }
+  DR_OK(session.run("SELECT setval(pg_get_serial_sequence('rooms', 'number'), max(number)) FROM rooms"));
   for (const auto& constraint : constraints)
     DR_OK(session.run("ALTER TABLE " + *constraint[0] + " ADD CONSTRAINT " + *constraint[1] + " " +
                       *constraint[2]));

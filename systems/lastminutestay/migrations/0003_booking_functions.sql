@@ -1,20 +1,23 @@
 -- Booking and cancelling: a function each, so that a request is one round trip and one transaction.
 
 -- A booking as its owner sees it; NULL when there is none. Made here, so that no program has to put it together.
-CREATE FUNCTION booking_json(p_id uuid) RETURNS json LANGUAGE sql STABLE AS $$
-  SELECT json_build_object(
-    'id', b.id, 'status', b.status, 'roomId', b.room_id,
-    'hotel', json_build_object('id', h.id, 'name', json_build_object('ja', h.name_ja, 'en', h.name_en)),
-    'checkIn', b.check_in, 'checkOut', b.check_out, 'nights', t.nights, 'guests', b.guests,
-    'total', t.total_yen, 'currency', 'JPY',
-    'createdAt', to_char(b.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-    'cancelledAt', to_char(b.cancelled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
-  FROM bookings b
-  JOIN booking_totals t ON t.booking_id = b.id
-  JOIN rooms r ON r.id = b.room_id
-  JOIN hotels h ON h.id = r.hotel_id
-  WHERE b.id = p_id
-$$;
+-- In PL/pgSQL, which keeps its plan for the session; an SQL function would be planned anew for each booking.
+CREATE FUNCTION booking_json(p_id uuid) RETURNS json LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (
+    SELECT json_build_object(
+      'id', b.id, 'status', b.status, 'roomId', b.room_id,
+      'hotel', json_build_object('id', h.id, 'name', json_build_object('ja', h.name_ja, 'en', h.name_en)),
+      'checkIn', b.check_in, 'checkOut', b.check_out, 'nights', t.nights, 'guests', b.guests,
+      'total', t.total_yen, 'currency', 'JPY',
+      'createdAt', to_char(b.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+      'cancelledAt', to_char(b.cancelled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+    FROM bookings b
+    JOIN booking_totals t ON t.booking_id = b.id
+    JOIN rooms r ON r.id = b.room_id
+    JOIN hotels h ON h.id = r.hotel_id
+    WHERE b.id = p_id);
+END $$;
 
 CREATE FUNCTION customer_of(p_subject text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -63,8 +66,8 @@ BEGIN
     RETURN;
   END LOOP;
 
-  INSERT INTO bookings (id, room_id, customer_id, check_in, check_out, guests)
-  VALUES (p_id, p_room, v_customer, p_check_in, p_check_out, p_guests) ON CONFLICT DO NOTHING;
+  INSERT INTO bookings (id, room_id, room_number, customer_id, check_in, check_out, guests)
+  VALUES (p_id, p_room, v_room.number, v_customer, p_check_in, p_check_out, p_guests) ON CONFLICT DO NOTHING;
   IF NOT FOUND THEN
     IF EXISTS (SELECT FROM bookings WHERE id = p_id AND customer_id = v_customer) THEN
       outcome := 'repeated';

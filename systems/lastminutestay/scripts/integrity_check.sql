@@ -33,14 +33,15 @@ must_be_there (relation, name) AS (VALUES
   ('bookings', 'bookings_no_overlap'), ('bookings', 'bookings_pkey'), ('bookings', 'bookings_room_id_fkey'),
   ('bookings', 'bookings_customer_id_fkey'), ('booking_nights', 'booking_nights_pkey'),
   ('booking_nights', 'booking_nights_booking_id_fkey'), ('booking_totals', 'booking_totals_pkey'),
-  ('booking_totals', 'booking_totals_booking_id_fkey'), ('rooms', 'rooms_pkey'), ('rooms', 'rooms_hotel_id_fkey'),
+  ('booking_totals', 'booking_totals_booking_id_fkey'), ('rooms', 'rooms_pkey'), ('rooms', 'rooms_number'), ('rooms', 'rooms_hotel_id_fkey'),
   ('hotels', 'hotels_pkey'), ('customers', 'customers_pkey'), ('customers', 'customers_subject_key'),
   ('idempotency_keys', 'idempotency_keys_pkey'), ('idempotency_keys', 'idempotency_keys_booking_id_fkey'),
   ('last_minute_prices', 'last_minute_prices_pkey'), ('last_minute_prices', 'last_minute_prices_room_id_fkey')),
 broken (rule, thing) AS (
   SELECT 1, format('%s and an earlier booking of room %s', id, room_id) FROM stays WHERE check_in < free_from
   UNION ALL
-  SELECT 2, b.id::text FROM bookings b LEFT JOIN rooms r ON r.id = b.room_id WHERE r.id IS NULL
+  SELECT 2, b.id::text FROM bookings b LEFT JOIN rooms r ON r.id = b.room_id AND r.number = b.room_number
+  WHERE r.id IS NULL
   UNION ALL
   SELECT 2, b.id::text FROM bookings b LEFT JOIN customers c ON c.id = b.customer_id WHERE c.id IS NULL
   UNION ALL
@@ -72,6 +73,8 @@ broken (rule, thing) AS (
   SELECT 10, 'hotel ' || id FROM hotels GROUP BY id HAVING count(*) > 1
   UNION ALL
   SELECT 10, 'room ' || id FROM rooms GROUP BY id HAVING count(*) > 1
+  UNION ALL
+  SELECT 10, 'room number ' || number FROM rooms GROUP BY number HAVING count(*) > 1
   UNION ALL
   SELECT 10, 'customer ' || subject FROM customers GROUP BY subject HAVING count(*) > 1
   UNION ALL

@@ -24,8 +24,8 @@ struct Damage {
 constexpr Damage kDamages[] = {
     {"TwoInARoom",
      "ALTER TABLE bookings DROP CONSTRAINT bookings_no_overlap;"
-     "INSERT INTO bookings (id, room_id, customer_id, check_in, check_out, guests)"
-     " SELECT gen_random_uuid(), room_id, customer_id, check_in, check_out, 1 FROM bookings"
+     "INSERT INTO bookings (id, room_id, room_number, customer_id, check_in, check_out, guests)"
+     " SELECT gen_random_uuid(), room_id, room_number, customer_id, check_in, check_out, 1 FROM bookings"
      " WHERE status = 'confirmed' LIMIT 1",
      "no two bookings of a room share a night"},
     {"NoRoom",
