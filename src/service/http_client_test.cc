@@ -264,7 +264,7 @@ TEST_F(HttpClientTest, WhatIsNoHttpIsAnError) {
 TEST_F(HttpClientTest, AnAnswerThatNeverComesEndsAtTheDeadline) {
   const auto late = get_within(5ms);
   EXPECT_TRUE(late.is(Errc::kUnavailable));
-  EXPECT_THAT(late.error().what, HasSubstr("no answer before the deadline"));
+  EXPECT_THAT(late.error().what, HasSubstr("before the deadline"));
   EXPECT_EQ(count("late"), "1");
 }
 
@@ -274,7 +274,7 @@ TEST_F(HttpClientTest, AnAnswerThatComesTooSlowlyEndsAtTheDeadlineToo) {
     co_await ScriptedPeer::say(socket, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel");
     co_await peer.question(socket);
   });
-  EXPECT_THAT(get_within(5ms).error().what, HasSubstr("no answer before the deadline"));
+  EXPECT_THAT(get_within(5ms).error().what, HasSubstr("before the deadline"));
 }
 
 TEST_F(HttpClientTest, ADeadlineThatHasPassedIsNoQuestion) {
