@@ -3,6 +3,9 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+
+#include "base/result.h"
 
 namespace daruma {
 
@@ -12,5 +15,7 @@ inline constexpr uint64_t kGiB = 1024 * kMiB;
 
 // "512 B", "1.5 KiB", "23 MiB": three significant digits at most.
 std::string human_bytes(uint64_t bytes);
+// "512MiB", "2 GiB", "4096": KiB, MiB, GiB and TiB, or none. kInvalid: anything else, or more than 64 bits.
+Result<uint64_t> parse_bytes(std::string_view text);
 
 }  // namespace daruma

@@ -8,7 +8,7 @@
 #include <stop_token>
 
 #include "base/result.h"
-#include "cli/config.h"
+#include "config/config.h"
 #include "cli/output.h"
 #include "os/clock.h"
 #include "os/file_system.h"

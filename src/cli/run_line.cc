@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "cli/help.h"
-#include "cli/settings.h"
+#include "config/settings.h"
 
 namespace daruma {
 namespace {

@@ -81,10 +81,14 @@ Result<std::vector<const DatastoreConfig*>> chosen_datastores(const App& app,
                                                               const std::vector<std::string>& names) {
   std::vector<const DatastoreConfig*> chosen;
   for (const DatastoreConfig& datastore : app.config->datastores)
-    if (names.empty() || std::ranges::find(names, datastore.name) != names.end())
+    if (datastore.kind == DatastoreKind::kPostgres &&
+        (names.empty() || std::ranges::find(names, datastore.name) != names.end()))
       chosen.push_back(&datastore);
   for (const std::string& name : names)
-    if (!app.config->datastore(name))
+    if (const DatastoreConfig* datastore = app.config->datastore(name); datastore && chosen.empty())
+      return Error{Errc::kInvalid, fmt::format("datastore '{}' is not of kind postgres", name),
+                   "this version takes snapshots of PostgreSQL; plans can act on the others"};
+    else if (!datastore)
       return Error{Errc::kInvalid, fmt::format("there is no datastore '{}' in the configuration", name),
                    fmt::format("datastores: {}", joined(app.config->datastores))};
   if (chosen.empty())

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/config_tables.h"
+#include "config/config_tables.h"
 #include "cli/help.h"
 #include "cli/json.h"
 
@@ -107,7 +107,7 @@ Json schema_of(const Setting& setting) {
 std::string settings_markdown() {
   std::string out =
       "# Settings of daruma.yaml\n\n"
-      "Made by `daruma help settings` from the table in `src/cli/config_tables.cc`; a test keeps them "
+      "Made by `daruma help settings` from the table in `src/config/config_tables.cc`; a test keeps them "
       "equal.\n\n"
       "The file is the one of `-c FILE`, else `daruma.yaml` in the working directory, else "
       "`/etc/daruma/daruma.yaml`.\n"

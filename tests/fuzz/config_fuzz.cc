@@ -4,7 +4,7 @@
 // Checks: it is read, and then holds what its users rely on, or refused with a place; and it comes to an end.
 #include <string>
 
-#include "cli/config.h"
+#include "config/config.h"
 #include "fuzz.h"
 
 using namespace daruma;

@@ -12,8 +12,9 @@ constexpr size_t kFunctionLinesMax = 70;
 constexpr size_t kColumnsMax = 110;
 
 // Bottom to top: a floor uses itself and the floors before it.
-constexpr std::string_view kFloors[] = {"base",       "os",        "service", "breaker", "storage",
-                                        "repository", "datastore", "server",  "cli"};
+constexpr std::string_view kFloors[] = {"base",       "os",        "config",  "service", "breaker", "storage",
+                                        "repository", "datastore", "runtime", "journal", "probe",   "notify",
+                                        "report",     "run",       "server",  "cli"};
 
 struct Ban {
   std::string_view call;

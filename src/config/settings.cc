@@ -1,4 +1,4 @@
-#include "cli/settings.h"
+#include "config/settings.h"
 
 #include <algorithm>
 #include <array>
@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "base/closest.h"
+#include "base/size.h"
 
 namespace daruma::settings {
 namespace {
@@ -217,6 +218,32 @@ Type<Duration> duration() {
     out = *parsed;
   };
   return {{.words = "a duration, as in 90s, 6h or 7d"}, read};
+}
+
+Type<uint64_t> bytes() {
+  const auto read = [](Reader& reader, const YAML::Node& node, uint64_t& out) {
+    const std::string* value = scalar(reader, node, "a size");
+    if (!value) return;
+    const Result<uint64_t> parsed = parse_bytes(*value);
+    if (!parsed.ok()) return reader.wrong(node, parsed.error().what + "; " + parsed.error().hint);
+    out = *parsed;
+  };
+  return {{.words = "a size, as in 512MiB or 2GiB"}, read};
+}
+
+Type<std::vector<std::pair<std::string, std::string>>> variables() {
+  Setting shape{.kind = Setting::Kind::kNamed};
+  shape.inner.push_back({.words = "its value"});
+  const auto read = [shape](Reader& reader, const YAML::Node& node,
+                            std::vector<std::pair<std::string, std::string>>& out) {
+    if (!fits(reader, node, shape)) return;
+    read_keys(reader, node, [&](const YAML::Node& key, const YAML::Node& value) {
+      if (!is_variable(key.Scalar()))
+        return reader.wrong(key, fmt::format("'{}' is not the name of a variable", key.Scalar()));
+      if (const std::string* text = scalar(reader, value, "text")) out.emplace_back(key.Scalar(), *text);
+    });
+  };
+  return {shape, read};
 }
 
 Type<std::string> word_of(std::vector<std::string> choices) {

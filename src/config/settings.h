@@ -100,6 +100,9 @@ Type<bool> boolean();
 Type<uint16_t> port();
 Type<uint32_t> count();
 Type<Duration> duration();
+Type<uint64_t> bytes();  // "512MiB"
+// A mapping from names of environment variables to their values.
+Type<std::vector<std::pair<std::string, std::string>>> variables();
 Type<std::string> word_of(std::vector<std::string> choices);
 
 template <class E>

@@ -1,6 +1,6 @@
 // What daruma.yaml may say, and what is answered to every kind of mistake in it, word for word.
 
-#include "cli/config.h"
+#include "config/config.h"
 
 #include <gtest/gtest.h>
 
@@ -22,7 +22,7 @@ datastores:
     snapshots: {every: 6h, keep: {hourly: 24, daily: 7, weekly: 4, monthly: 12}}
     objective: {rpo: 0s, rto: 5m}
 services:
-  auth-service: {runtime: process, command: [./auth], needs: [users-db], health: {http: "http://h/health"}}
+  auth-service: {runtime: process, command: [./auth], needs: [bookings], health: {http: "http://h/health"}}
 targets: {production: {}, staging: {config: staging.yaml}, sandbox: {scratch: true}}
 plans: [plans/*.yaml]
 )";
@@ -166,9 +166,9 @@ TEST(Config, AValueOfAnotherKindIsAnError) {
 
 TEST(Config, AnUnknownKindListsTheKnownOnes) {
   EXPECT_EQ(problems_of_datastore("    kind: mysql\n    connection: {}\n"),
-            "6:11: datastores.bookings.kind: 'mysql' is not one of: postgres");
+            "6:11: datastores.bookings.kind: 'mysql' is not one of: postgres, redis");
   EXPECT_EQ(problems_of_datastore("    kind: postgre\n    connection: {}\n"),
-            "6:11: datastores.bookings.kind: 'postgre' is not one of: postgres; did you mean 'postgres'?");
+            "6:11: datastores.bookings.kind: 'postgre' is not one of: postgres, redis; did you mean 'postgres'?");
   EXPECT_EQ(problems_of_postgres("    capture: {when_stalled: degrade}\n"),
             "8:29: datastores.bookings.capture.when_stalled: 'degrade' is not one of: wait");
   EXPECT_EQ(problems_after_least("services: {auth: {runtime: podman, command: [a]}}\n"),

@@ -1,4 +1,4 @@
-#include "cli/config.h"
+#include "config/config.h"
 
 #include <algorithm>
 #include <sstream>
@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/size.h"
-#include "cli/config_tables.h"
+#include "config/config_tables.h"
 #include "os/environment.h"
 #include "os/files.h"
 
@@ -63,6 +63,12 @@ void read_text(settings::Reader& reader, const std::string& text, Config& config
 
 // "Every copy" is written out here, so that nobody below has to know what absence means.
 void write_out_defaults(Config& config) {
+  for (DatastoreConfig& datastore : config.datastores) {
+    const bool redis = datastore.kind == DatastoreKind::kRedis;
+    ConnectionConfig& connection = datastore.connection;
+    if (connection.host.empty()) connection.host = redis ? "127.0.0.1" : "/run/postgresql";
+    if (connection.port == 0) connection.port = redis ? 6379 : 5432;
+  }
   for (DatastoreConfig& datastore : config.datastores)
     if (datastore.capture && datastore.capture->acknowledge.copies.empty())
       for (const CopyConfig& copy : config.repository.copies)
@@ -74,6 +80,11 @@ void write_out_defaults(Config& config) {
 const DatastoreConfig* Config::datastore(std::string_view name) const {
   const auto found = std::ranges::find(datastores, name, &DatastoreConfig::name);
   return found == datastores.end() ? nullptr : &*found;
+}
+
+const ServiceConfig* Config::service(std::string_view name) const {
+  const auto found = std::ranges::find(services, name, &ServiceConfig::name);
+  return found == services.end() ? nullptr : &*found;
 }
 
 Result<Config> parse_config(const std::string& text, const Path& file) {

@@ -4,8 +4,8 @@
 // Threads: constant.
 #pragma once
 
-#include "cli/config.h"
-#include "cli/settings.h"
+#include "config/config.h"
+#include "config/settings.h"
 
 namespace daruma {
 

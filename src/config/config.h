@@ -83,12 +83,13 @@ struct ObjectiveConfig {
   std::optional<Duration> rto;
 };
 
-enum class DatastoreKind : uint8_t { kPostgres };
+enum class DatastoreKind : uint8_t { kPostgres, kRedis };
 
 struct DatastoreConfig {
   std::string name;
   DatastoreKind kind = DatastoreKind::kPostgres;
   ConnectionConfig connection;
+  std::string service = {};  // the service that runs it; empty: none of ours
   std::optional<Path> data_directory;
   std::optional<CaptureConfig> capture;  // nullopt: snapshots only
   SnapshotsConfig snapshots;
@@ -97,13 +98,74 @@ struct DatastoreConfig {
 
 enum class Runtime : uint8_t { kProcess, kSystemd, kDocker, kPm2 };
 
+// How to ask a service whether it is well. Exactly one is set.
+struct HealthConfig {
+  std::string http = {};       // a URL; 200 is well
+  std::string tcp = {};        // HOST:PORT; a connection is well
+  std::string datastore = {};  // a datastore that answers is well
+};
+
+enum class RestartPolicy : uint8_t { kAlways, kOnFailure, kNever };
+
+// What the runtime `process` does when the service ends by itself (requirement A7).
+struct RestartConfig {
+  RestartPolicy policy = RestartPolicy::kOnFailure;
+  Duration backoff = std::chrono::seconds(1);  // before the first restart; doubles with each one
+  Duration backoff_most = std::chrono::seconds(30);
+  uint32_t limit = 10;  // restarts within `within`; one more and it stays stopped
+  Duration within = std::chrono::minutes(5);
+};
+
+// What the runtime `process` lets a service use.
+struct LimitsConfig {
+  std::optional<uint64_t> memory;  // bytes of address space of each of its processes
+  std::optional<uint32_t> open_files;
+  std::optional<uint32_t> processes;
+};
+
+struct ServiceLogsConfig {
+  Path error;   // one JSON object a line (requirement L10)
+  Path access;  // the same
+};
+
 struct ServiceConfig {
   std::string name;
   Runtime runtime = Runtime::kProcess;
+  std::string called = {};                // unit, container or pm2's name; empty: the service's own name
+  std::vector<std::string> command = {};  // runtime process: what to run, the words of an argument list
+  Path directory = {};                    // where it runs; docker: the folder of its compose file
+  std::vector<std::pair<std::string, std::string>> environment = {};  // added to ours; no secrets
+  std::vector<std::string> needs = {};  // services and datastores that must be well before it
+  std::optional<HealthConfig> health;
+  std::optional<ServiceLogsConfig> logs;
+  std::string breakers = {};  // the URL that lists its circuit breakers (requirement L6)
+  RestartConfig restart = {};
+  LimitsConfig limits = {};
+};
+
+// Who must agree before a destructive step (design, "Runs").
+struct ApprovalConfig {
+  uint32_t count = 1;                    // different people
+  std::vector<std::string> groups = {};  // groups of the operating system; empty: anybody who may reach us
+  bool by_starter = false;               // whoever started the run may be one of them
+  Duration expires = std::chrono::hours(1);
 };
 
 struct TargetConfig {
   std::string name;  // production, staging or sandbox
+  std::optional<ApprovalConfig> approval;
+};
+
+enum class ChannelKind : uint8_t { kSlack, kWebhook, kEmail, kCommand };
+
+// Where notices go (requirement A15). `url` is a secret: Slack's and most webhooks' addresses are passwords.
+struct ChannelConfig {
+  std::string name;
+  ChannelKind kind = ChannelKind::kWebhook;
+  std::optional<SecretReference> url;     // slack, webhook; email: smtp://HOST:PORT
+  std::vector<std::string> to = {};       // email
+  std::string from = {};                  // email
+  std::vector<std::string> command = {};  // command: gets the notice as JSON on standard input
 };
 
 // All paths are absolute.
@@ -113,11 +175,13 @@ struct Config {
   RepositoryConfig repository;
   std::vector<DatastoreConfig> datastores;
   std::vector<ServiceConfig> services;
+  std::vector<ChannelConfig> channels;
   std::vector<TargetConfig> targets;
   std::vector<std::string> plans;
 
   // nullptr: no datastore has this name.
   const DatastoreConfig* datastore(std::string_view name) const;
+  const ServiceConfig* service(std::string_view name) const;
 };
 
 // Reads the text of a configuration. `file` is its absolute path: relative paths stand on its folder, and
