@@ -167,8 +167,9 @@ TEST(Config, AValueOfAnotherKindIsAnError) {
 TEST(Config, AnUnknownKindListsTheKnownOnes) {
   EXPECT_EQ(problems_of_datastore("    kind: mysql\n    connection: {}\n"),
             "6:11: datastores.bookings.kind: 'mysql' is not one of: postgres, redis");
-  EXPECT_EQ(problems_of_datastore("    kind: postgre\n    connection: {}\n"),
-            "6:11: datastores.bookings.kind: 'postgre' is not one of: postgres, redis; did you mean 'postgres'?");
+  EXPECT_EQ(
+      problems_of_datastore("    kind: postgre\n    connection: {}\n"),
+      "6:11: datastores.bookings.kind: 'postgre' is not one of: postgres, redis; did you mean 'postgres'?");
   EXPECT_EQ(problems_of_postgres("    capture: {when_stalled: degrade}\n"),
             "8:29: datastores.bookings.capture.when_stalled: 'degrade' is not one of: wait");
   EXPECT_EQ(problems_after_least("services: {auth: {runtime: podman, command: [a]}}\n"),
