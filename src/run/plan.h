@@ -159,6 +159,10 @@ using FindPlan = std::function<Result<Plan>(std::string_view name)>;
 // nests itself.
 Result<FrozenPlan> freeze(const Plan& plan, const Value::Map& arguments, const FindPlan& find);
 
+// What names mean inside a step: parameters of its scope, and `steps.X` of its own group; `outer` knows the
+// run and the steps by their ids ("steps.OUTER/INNER.file"). The plan must outlive what is returned.
+Lookup lookup_for(const FrozenPlan& plan, const Step& step, Lookup outer);
+
 // For the journal, and back. kCorrupt: not such a value.
 Value to_value(const FrozenPlan& plan);
 Result<FrozenPlan> frozen_plan_of(const Value& value);
