@@ -14,11 +14,13 @@
 
 #include <array>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/guarded.h"
 #include "base/time.h"
 #include "base/value.h"
 #include "os/clock.h"
@@ -53,7 +55,8 @@ class Journal {
   virtual ~Journal() = default;
 
   // Appends all or none to `stream`, whose last position must be `after` (0: the stream is new). Returns
-  // the events as they stand now, durable. kRefused: the stream ends elsewhere.
+  // the events as they stand now, durable. `events` is not empty. kRefused: the stream ends elsewhere.
+  // kInvalid: a stream or kind that is not 1 to 200 printable characters, a body too long or too deep.
   virtual Result<std::vector<JournalEvent>> append(const std::string& stream, uint64_t after,
                                                    const std::vector<NewEvent>& events) = 0;
   // The events of a stream from a position on, oldest first, each checked against its hash.
@@ -71,23 +74,31 @@ Result<std::unique_ptr<Journal>> open_journal(FileSystem& fs, Clock& clock, cons
 // number of events.
 Result<uint64_t> check_journal(FileSystem& fs, const Path& file, std::optional<JournalHead> anchor);
 
-// In memory, with the same promises but durability: for tests. `fail_next` makes the next append fail
-// without effect, or, with `lost_answer`, after its effect.
+struct WrittenEvent;
+
+// In memory, with the same promises but durability: for tests.
 class MemoryJournal final : public Journal {
  public:
   explicit MemoryJournal(Clock& clock) : clock_(clock) {}
   Result<std::vector<JournalEvent>> append(const std::string& stream, uint64_t after,
                                            const std::vector<NewEvent>& events) override;
-  Result<std::vector<JournalEvent>> read(const std::string& stream, uint64_t from) override;
+  Result<std::vector<JournalEvent>> read(const std::string& stream, uint64_t from = 1) override;
   Result<std::vector<std::string>> streams(const std::string& prefix, size_t limit) override;
   Result<JournalHead> head() override;
 
-  // Called before and after each append takes effect; an error is what the appender gets.
+  // Called before and after each append takes effect; an error is what the appender gets. Set before use.
   std::function<Status(bool before)> fault = [](bool) { return Status(); };
 
  private:
+  struct State {
+    std::vector<JournalEvent> events;
+    std::map<std::string, uint64_t> last;  // position, by stream
+    JournalHead head;
+  };
+  Result<std::vector<JournalEvent>> keep(uint64_t after, std::vector<WrittenEvent> written);
+
   Clock& clock_;
-  std::vector<JournalEvent> events_;
+  Guarded<State> state_;
 };
 
 }  // namespace daruma
