@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -146,13 +147,16 @@ std::vector<char*> pointers_to(std::vector<std::string>& strings) {
   return pointers;
 }
 
-// What the child does between fork and exec: input from nowhere, output to `output`, everything else closed,
+// What the child does between fork and exec: input from `input` or nowhere, output to `output`, everything else closed,
 // in its own process group, with no signal blocked or ignored.
 class SpawnPlan {
  public:
-  SpawnPlan(const Path& working_directory, int output) {
+  SpawnPlan(const Path& working_directory, const Descriptor& input, int output) {
     posix_spawn_file_actions_init(&actions_);
-    posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    if (input.valid())
+      posix_spawn_file_actions_adddup2(&actions_, input.get(), STDIN_FILENO);
+    else
+      posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions_, output, STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions_, output, STDERR_FILENO);
     posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
@@ -193,6 +197,21 @@ class SpawnPlan {
   posix_spawnattr_t attributes_{};
 };
 
+// A file without a name that holds `text`, at its beginning: unlike a pipe it takes any size at once. Not
+// valid: there is nothing to read.
+Result<Descriptor> open_input(const std::string& text) {
+  if (text.empty()) return Descriptor();
+  Descriptor fd(::memfd_create("input", MFD_CLOEXEC));
+  if (!fd.valid()) return os_error(errno, "make", "input");
+  for (size_t at = 0; at < text.size();) {
+    const ssize_t n = uninterrupted([&] { return ::write(fd.get(), text.data() + at, text.size() - at); });
+    if (n < 0) return os_error(errno, "fill", "input");
+    at += static_cast<size_t>(n);
+  }
+  ::lseek(fd.get(), 0, SEEK_SET);
+  return fd;
+}
+
 struct Output {
   Descriptor child_end;
   std::unique_ptr<OutputReader> reader;  // null when the child writes to a file
@@ -222,8 +241,9 @@ class RealProcesses final : public ProcessRunner {
   Result<std::unique_ptr<Process>> start(const Command& command) override {
     if (command.argv.empty())
       return Error{Errc::kInvalid, "cannot start a program: the argument list is empty"};
+    DR_TRY(const Descriptor input, open_input(command.input));
     DR_TRY(Output output, open_output(command.output));
-    DR_TRY(const int pid, SpawnPlan(command.working_directory, output.child_end.get()).spawn(command));
+    DR_TRY(const int pid, SpawnPlan(command.working_directory, input, output.child_end.get()).spawn(command));
     Descriptor pidfd(
         static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));  // glibc 2.36's wrapper has C++ linkage
     if (!pidfd.valid()) {

@@ -109,6 +109,18 @@ TEST_F(ProcessTest, InputIsEmptyAndNoDescriptorOfOursIsInherited) {
   ::close(leaky);
 }
 
+TEST_F(ProcessTest, InputOfAnySizeIsReadWhole) {
+  Command command = shell("wc -c; exit 0");
+  command.input = std::string(3'000'000, 'x');
+  EXPECT_EQ(run(command).output, "3000000\n");
+}
+
+TEST_F(ProcessTest, AChildMayLeaveItsInputUnread) {
+  Command command = shell("exit 3");
+  command.input = std::string(3'000'000, 'x');
+  EXPECT_EQ(run(command).code, 3);
+}
+
 TEST_F(ProcessTest, WaitGivesUpAtTheDeadlineAndTheChildKeepsRunning) {
   auto child = processes_->start(shell("read line < /dev/null; exec tail -f /dev/null"));
   ASSERT_TRUE(child.ok());
