@@ -1,0 +1,33 @@
+// probe/json_lines.h: the end of a log of one JSON object a line, read backwards as far as asked and no
+// further.
+//
+// Of a log that was rotated (FILE.1) the older part is read too while the bounds allow it. What stands in the
+// file while it grows is read as it is: a last line that is not whole yet is left out.
+// Errors:  kNotFound (no such file), kRefused (rights).
+// Threads: any.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "base/size.h"
+#include "base/value.h"
+#include "os/file_system.h"
+
+namespace daruma::probe {
+
+struct LinesWish {
+  std::optional<Instant> since;  // by the lines' own `time`; a line without one is never too old
+  std::string without = {};      // leaves out lines with this word anywhere
+  uint64_t bytes_most = 16 * kMiB;
+};
+
+struct JsonLines {
+  std::vector<Value> lines;  // oldest first
+  uint64_t unreadable = 0;   // lines that are not JSON objects
+  bool cut = false;          // older lines than these may exist within `since`
+};
+
+Result<JsonLines> read_json_lines(FileSystem& fs, const Path& file, const LinesWish& wish);
+
+}  // namespace daruma::probe
