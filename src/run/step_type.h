@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stop_token>
@@ -29,6 +30,7 @@ enum class Effect : uint8_t {
   kChange,   // changes something that can be changed back
   kDestroy,  // cannot be taken back: needs an approval, and is checked against the safety rules
 };
+std::string_view to_string(Effect effect);
 
 // What to do with a step found started without an outcome (design, "Runs").
 enum class AfterCrash : uint8_t {
@@ -36,6 +38,7 @@ enum class AfterCrash : uint8_t {
   kReconcile,  // ask the world whether it happened
   kAsk,        // only a person can say
 };
+std::string_view to_string(AfterCrash after_crash);
 
 enum class Happened : uint8_t { kYes, kNo, kUnknown };
 
@@ -58,6 +61,7 @@ struct InputRow {
   std::string_view standard = {};  // as it would be written; empty: none
   std::string_view help;
 };
+std::string_view to_string(InputRow::Kind kind);
 
 // The world a step acts on, and what is known of the step.
 struct StepContext {
@@ -65,7 +69,8 @@ struct StepContext {
   FileSystem& fs;
   Clock& clock;
   ProcessRunner& processes;
-  runtime::RuntimeWorld runtime_world;
+  // What starts and stops a service: make_runtime(), or a scripted one in tests. Never empty.
+  std::function<std::unique_ptr<runtime::ServiceRuntime>(const ServiceConfig&)> runtime_of;
   std::string run;  // its id
   std::string step;
   Target target = Target::kProduction;
@@ -107,8 +112,11 @@ struct StepType {
   std::vector<std::string> (*by_hand)(const StepContext&) = nullptr;
 };
 
+// All of them, in the order in which the reference names them.
 std::span<const StepType> step_types();
 // nullptr: there is no such type.
 const StepType* find_step_type(std::string_view name);
+// docs/steps.md: what each type does, takes and gives.
+std::string steps_reference();
 
 }  // namespace daruma::run
