@@ -166,6 +166,11 @@ class Core : public std::enable_shared_from_this<Core> {
   void stayed_away(const std::string& cause);
   void gone(const PostgresConnection& connection);
 
+  void trying(bool now) {
+    trying_ = now;
+    tried_ = clock_.mono();
+  }
+  bool may_be_back();
   void begin(PostgresBatch& batch);
   bool send(PostgresConnection& connection, PostgresBatch& batch);
   void free(PostgresConnection& connection);
@@ -186,8 +191,10 @@ class Core : public std::enable_shared_from_this<Core> {
   std::vector<PostgresConnection*> idle_;  // the last one used is used first
   size_t busy_ = 0;
   std::deque<PostgresBatch*> waiting_;
-  bool away_ = false;             // the last try to connect failed
-  const Slot* prober_ = nullptr;  // who alone tries while that is so
+  bool away_ = false;       // the last try to connect failed
+  Slot* prober_ = nullptr;  // who alone tries while that is so
+  bool trying_ = false;     // it does, since or until tried_
+  MonoInstant tried_;
   bool closing_ = false;
   bool shut_ = false;
 };
@@ -223,7 +230,9 @@ Task<void> Core::keep(std::shared_ptr<Core> self, Slot& slot) {
       co_await pause(slot.news, self->backoff_.after_failure());
       if (self->shut_) break;
     }
+    self->trying(true);
     const Status status = co_await connection.connect();
+    self->trying(false);
     if (self->shut_) break;
     if (!status.ok()) {
       self->stayed_away(status.error().what);
@@ -301,10 +310,20 @@ void Core::begin(PostgresBatch& batch) {
     idle_.pop_back();
     if (send(connection, batch)) return;
   }
-  if (away_ && open() == 0) return refuse(batch, Outcome::kAway, "away");
+  if (away_ && open() == 0 && !may_be_back()) return refuse(batch, Outcome::kAway, "away");
   if (waiting_.size() >= settings_.waiting_max)
     return refuse(batch, Outcome::kShed, "too many statements wait for a connection");
   waiting_.push_back(&batch);
+}
+
+// A statement that comes while the server is away may find it back before the prober does: it has a try
+// made, once in a while, and waits for it; nobody waits for a try that takes long.
+bool Core::may_be_back() {
+  const Duration since = clock_.mono() - tried_;
+  if (trying_) return since < Backoff::kFirst;
+  if (since < Backoff::kFirst) return false;
+  if (prober_ != nullptr) prober_->news.cancel();
+  return true;
 }
 
 // False: the connection was lost before; the batch may go elsewhere.

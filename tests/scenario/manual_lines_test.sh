@@ -189,6 +189,10 @@ type_line() {
   wrong=$((wrong + 1))
   printf 'NOT OK %d  %s\n  ended with %d; wanted: %s\n' "$number" "$line" "$status" "${answers:-0}"
   tail -n 20 <<<"$output" | cut -c 1-400 | sed 's/^/  | /'
+  if [[ -s logs/error.log ]]; then
+    echo '  logs/error.log:'
+    tail -n 5 logs/error.log | cut -c 1-400 | sed 's/^/  | /'
+  fi
 }
 
 check_page

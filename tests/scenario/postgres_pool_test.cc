@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "service/postgres.h"
+#include "service/reconnect.h"
 #include "support/postgres_server.h"
 #include "support/service_world.h"
 #include "support/tcp_proxy.h"
@@ -354,6 +355,18 @@ TEST_F(PostgresPoolTest, AServerThatIsNotThereFromTheBeginningIsFoundWhenItComes
   ASSERT_TRUE(up());
   EXPECT_EQ(world_.log.unrecovered(), 1u);
   EXPECT_EQ(world_.log.recovered(), 1u);
+}
+
+TEST_F(PostgresPoolTest, AStatementThatComesWhenTheServerIsBackDoesNotWaitForTheNextTry) {
+  connect();
+  server_.stop();
+  ASSERT_TRUE(world_.until([&] { return run(kAnswer, {"x"}).error().what.find("away") != std::string::npos; }));
+  server_.start();
+  // The first may come right after a try that failed; from then on nobody is refused.
+  const MonoInstant first = world_.clock->mono();
+  (void)run(kAnswer, {"x"}).ok();
+  ASSERT_TRUE(world_.until([&] { return world_.clock->mono() - first > Backoff::kFirst; }));
+  EXPECT_TRUE(run(kAnswer, {"x"}).ok());
 }
 
 TEST_F(PostgresPoolTest, ANetworkThatResetsIsNoticedAlsoByIdleConnections) {
