@@ -21,6 +21,7 @@ std::string in_words(const Setting& setting) {
   switch (setting.kind) {
     case Kind::kText:
     case Kind::kBoolean:
+    case Kind::kAny:
       return setting.words;
     case Kind::kInteger:
       return fmt::format("{}, {} to {}", setting.words, setting.least, setting.most);

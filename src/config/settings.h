@@ -23,7 +23,7 @@ namespace daruma::settings {
 
 // What the values of a setting look like and, as a row of a mapping, its name and meaning.
 struct Setting {
-  enum class Kind : uint8_t { kText, kInteger, kBoolean, kList, kMapping, kExactlyOne, kNamed, kOpen };
+  enum class Kind : uint8_t { kText, kInteger, kBoolean, kList, kMapping, kExactlyOne, kNamed, kOpen, kAny };
   Kind kind = Kind::kText;
   std::string words = {};                 // for people: "a duration, as in 90s, 6h or 7d"
   std::vector<std::string> choices = {};  // kText: the only values allowed, if any

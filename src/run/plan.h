@@ -82,7 +82,8 @@ struct Step {
   std::string id;  // unique in the run; of a nested plan "OUTER/INNER"
   Text title;
   Action action;
-  std::vector<std::string> needs;  // ids; in the file, in the order written
+  // Ids, in the order written; then those of steps that `when` and `with` refer to.
+  std::vector<std::string> needs;
   std::string group = {};          // the step that nests it; empty: the plan itself
   std::optional<Expression> when;  // nullopt: always
   std::optional<Retry> retry;
@@ -130,8 +131,9 @@ struct Plan {
   Finish finish;
 };
 
-// What a run interprets. Everything of nested plans stands in `steps`; `scopes` say what their parameters
-// mean.
+// What a run interprets. Everything of nested plans stands in `steps`, behind the step that nests them: it
+// does nothing itself, their first steps need it, and whatever needed it needs their last steps. `scopes` say
+// what their parameters mean.
 struct FrozenPlan {
   struct Scope {
     std::string group;     // the nesting step's id; empty: the outermost
@@ -155,15 +157,18 @@ Result<Plan> parse_plan(const std::string& text, const Path& file);
 // Finds the plan of a name. kNotFound names those there are.
 using FindPlan = std::function<Result<Plan>(std::string_view name)>;
 
+// Of a nested plan, contacts and preconditions join those of the outermost (a precondition on what only a
+// step will tell becomes the nested plan's first step); what it says of `finish` is dropped.
 // kInvalid: an unknown or missing parameter, a value of the wrong type, a nested plan that is not there or
-// nests itself.
+// nests itself, needs that go in circles.
 Result<FrozenPlan> freeze(const Plan& plan, const Value::Map& arguments, const FindPlan& find);
 
-// What names mean inside a step: parameters of its scope, and `steps.X` of its own group; `outer` knows the
-// run and the steps by their ids ("steps.OUTER/INNER.file"). The plan must outlive what is returned.
+// What the names in a step's values and condition stand for. `outer` knows "run.*" and, by its whole id,
+// "steps.ID.*" of every step. `plan` outlives the result.
 Lookup lookup_for(const FrozenPlan& plan, const Step& step, Lookup outer);
 
-// For the journal, and back. kCorrupt: not such a value.
+// For the journal, and back, but for files and line numbers, which say nothing of what is done. kCorrupt: not
+// such a value.
 Value to_value(const FrozenPlan& plan);
 Result<FrozenPlan> frozen_plan_of(const Value& value);
 
