@@ -1,13 +1,14 @@
 // run/expression.h: what a plan may say about values it does not know yet.
 //
 // References in texts: `$NAME` alone is the value itself, `${NAME}` inside a text is put there as text,
-// `$$` is a dollar; a dollar before anything but a letter, '_', '$' or '{' is one by itself. NAME is a parameter (`service`), an output of a step (`steps.backup.file`), a step's
-// end (`steps.healthy.failed`, `.succeeded`, `.skipped`), something of the run (`run.id`, `run.target`,
-// `run.started_at`, `run.plan`). Conditions (`when`): references, literals ('text', 12, 1.5, true, null),
-// == != < <= > >=, and, or, not, parentheses; nothing else. Comparing values of different kinds with < is
-// an error, with == is false; texts that are both durations or both times compare as such ('90s' < '5m').
-// A reference to an output of a step that did not run is null: as a condition and below or above anything
-// it is false, inside a text it is an error.
+// `$$` is a dollar; a dollar before anything but a letter, '_', '$' or '{' is one by itself. NAME is a
+// parameter (`service`), an output of a step (`steps.backup.file`), a step's end (`steps.healthy.failed`,
+// `.succeeded`, `.skipped`), something of the run (`run.id`, `run.target`, `run.started_at`, `run.plan`).
+// Conditions (`when`): references, literals ('text', 12, 1.5, true, null), == != < <= > >=, and, or, not,
+// parentheses; nothing else. Comparing values of different kinds with < is an error, with == is false;
+// texts that are both durations or both times compare as such ('90s' < '5m'). A reference to an output of a
+// step that did not run is null: as a condition and below or above anything it is false, inside a text it
+// is an error.
 // Threads: plain values and pure functions.
 #pragma once
 

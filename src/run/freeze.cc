@@ -190,7 +190,9 @@ class Freezer {
         out_.plan.preconditions.push_back({action.type, *literally(*filled).map()});
         continue;
       }
-      Step step{.id = fmt::format("precondition-{}", i + 1), .action = action};
+      Step step;
+      step.id = fmt::format("precondition-{}", i + 1);
+      step.action = action;
       DR_TRY(Step frozen, frozen_step(step, nesting.id, inherited));
       if (std::ranges::any_of(plan.steps, [&](const Step& other) { return other.id == step.id; }))
         return Error{Errc::kInvalid,

@@ -12,7 +12,7 @@ namespace daruma::run {
 namespace {
 
 constexpr ParameterTypeRow kTypes[] = {
-    {"text", ParameterType::kText, "any text"},
+    {"text", ParameterType::kText, "text"},
     {"integer", ParameterType::kInteger, "a whole number"},
     {"boolean", ParameterType::kBoolean, "true or false"},
     {"duration", ParameterType::kDuration, "a duration, as in 90s, 6h or 7d"},

@@ -16,6 +16,14 @@ namespace {
 template <class Io, class T>
 void fields(Io& io, T& part);
 
+// What has fields of its own.
+template <class T>
+concept Part =
+    std::is_same_v<T, FrozenPlan> || std::is_same_v<T, FrozenPlan::Scope> || std::is_same_v<T, Plan> ||
+    std::is_same_v<T, Step> || std::is_same_v<T, Text> || std::is_same_v<T, Parameter> ||
+    std::is_same_v<T, Retry> || std::is_same_v<T, Approval> || std::is_same_v<T, Action> ||
+    std::is_same_v<T, Head> || std::is_same_v<T, Detection> || std::is_same_v<T, Finish>;
+
 std::string_view word_of(OnFailure value) {
   return value == OnFailure::kFail ? "fail" : value == OnFailure::kContinue ? "continue" : "undo";
 }
@@ -38,8 +46,7 @@ class Saver {
     for (const T& item : items) list.push_back(save(item));
     return Value(std::move(list));
   }
-  template <class T>
-  requires std::is_class_v<T>
+  template <Part T>
   static Value save(const T& part) {
     Saver inner;
     fields(inner, part);
@@ -86,11 +93,13 @@ class Loader {
 
  private:
   // What was left out was nothing, whatever T's own default is.
-  static void clear(bool& field) { field = false; }
-  static void clear(uint32_t& field) { field = 0; }
-  static void clear(Duration& field) { field = Duration{}; }
+  void clear(bool& field) { field = false; }
+  void clear(uint32_t& field) { field = 0; }
+  void clear(Duration& field) { field = Duration{}; }
   template <class T>
-  static void clear(T&) {}
+  void clear(T& field) {
+    if constexpr (Part<T>) load("", Value(Value::Map()), field);
+  }
 
   void load(std::string_view key, const Value& value, std::string& out) {
     value.text() ? void(out = *value.text()) : wrong(key);
@@ -128,8 +137,7 @@ class Loader {
     if (!value.list()) return wrong(key);
     for (const Value& item : *value.list()) load(key, item, out.emplace_back());
   }
-  template <class T>
-  requires std::is_class_v<T>
+  template <Part T>
   void load(std::string_view, const Value& value, T& out) {
     Loader inner(value, wrong_);
     fields(inner, out);
