@@ -147,8 +147,8 @@ std::vector<char*> pointers_to(std::vector<std::string>& strings) {
   return pointers;
 }
 
-// What the child does between fork and exec: input from `input` or nowhere, output to `output`, everything else closed,
-// in its own process group, with no signal blocked or ignored.
+// What the child does between fork and exec: input from `input` or nowhere, output to `output`, everything
+// else closed, in its own process group, with no signal blocked or ignored.
 class SpawnPlan {
  public:
   SpawnPlan(const Path& working_directory, const Descriptor& input, int output) {

@@ -1,8 +1,8 @@
 // os/process.h: other programs, started with an argument list, never through a shell.
 //
-// A child has its own process group, reads `input` or nothing, and inherits no descriptor but its output. Captured
-// output ends when the child does: a program that leaves a daemon behind needs `output`, or that daemon
-// writes into a closed pipe.
+// A child has its own process group, reads `input` or nothing, and inherits no descriptor but its output.
+// Captured output ends when the child does: a program that leaves a daemon behind needs `output`, or that
+// daemon writes into a closed pipe.
 // Threads: a Process is used from one thread at a time; ProcessRunner from any.
 #pragma once
 
@@ -20,7 +20,7 @@ struct Command {
   std::vector<std::string> argv;  // argv[0] is looked up in PATH when it has no '/'
   std::vector<std::pair<std::string, std::string>> environment = {};  // added to ours
   Path working_directory = {};                                        // empty: ours
-  std::string input = {};           // what it reads on standard input
+  std::string input = {};                                             // what it reads on standard input
   std::optional<Path> output = {};  // append stdout and stderr here; else they are captured
 };
 

@@ -360,7 +360,8 @@ TEST_F(PostgresPoolTest, AServerThatIsNotThereFromTheBeginningIsFoundWhenItComes
 TEST_F(PostgresPoolTest, AStatementThatComesWhenTheServerIsBackDoesNotWaitForTheNextTry) {
   connect();
   server_.stop();
-  ASSERT_TRUE(world_.until([&] { return run(kAnswer, {"x"}).error().what.find("away") != std::string::npos; }));
+  ASSERT_TRUE(
+      world_.until([&] { return run(kAnswer, {"x"}).error().what.find("away") != std::string::npos; }));
   server_.start();
   // The first may come right after a try that failed; from then on nobody is refused.
   const MonoInstant first = world_.clock->mono();

@@ -1,0 +1,102 @@
+#include "run/redactor.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+namespace daruma::run {
+namespace {
+
+constexpr size_t kShortest = 4;
+constexpr std::string_view kInstead = "[secret]";
+
+std::string base64(std::string_view bytes) {
+  std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
+  const int length =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
+                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
+  out.resize(static_cast<size_t>(length));
+  // The last characters depend on what follows the secret in the encoded text.
+  while (!out.empty() && out.back() == '=') out.pop_back();
+  if (bytes.size() % 3 != 0) out.pop_back();
+  return out;
+}
+
+std::string percent_encoded(std::string_view bytes) {
+  std::string out;
+  for (const char c : bytes) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) ||
+                       std::string_view("-._~").find(c) != std::string_view::npos;
+    out += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return out;
+}
+
+}  // namespace
+
+Redactor::Redactor(const std::vector<std::string>& secrets) {
+  for (const std::string& secret : secrets) {
+    if (secret.size() < kShortest) continue;
+    for (std::string form : {secret, base64(secret), percent_encoded(secret)})
+      if (std::ranges::find(forms_, form) == forms_.end()) forms_.push_back(std::move(form));
+  }
+  std::ranges::sort(forms_, std::ranges::greater(), &std::string::size);
+}
+
+// Everything of `text` but its last `keep` bytes, with the secrets replaced; a secret that reaches into
+// them is taken whole.
+std::string Redactor::take_out(std::string_view text, size_t keep, size_t& used) const {
+  std::string out;
+  size_t at = 0;
+  const size_t end = text.size() > keep ? text.size() - keep : 0;
+  while (at < end) {
+    const auto found = std::ranges::find_if(
+        forms_, [&](const std::string& form) { return text.substr(at).starts_with(form); });
+    if (found != forms_.end()) {
+      out += kInstead;
+      at += found->size();
+    } else {
+      out += text[at++];
+    }
+  }
+  used = std::min(at, text.size());
+  return out;
+}
+
+std::string Redactor::feed(std::string_view bytes) {
+  held_ += bytes;
+  size_t used = 0;
+  std::string out = take_out(held_, forms_.empty() ? 0 : forms_.front().size() - 1, used);
+  held_.erase(0, used);
+  return out;
+}
+
+std::string Redactor::flush() {
+  size_t used = 0;
+  std::string out = take_out(held_, 0, used);
+  held_.clear();
+  return out;
+}
+
+std::string Redactor::clean(std::string_view text) const {
+  size_t used = 0;
+  return take_out(text, 0, used);
+}
+
+Value Redactor::clean(const Value& value) const {
+  if (const auto* text = value.text()) return clean(std::string_view(*text));
+  if (const auto* list = value.list()) {
+    Value::List out;
+    for (const Value& item : *list) out.push_back(clean(item));
+    return out;
+  }
+  if (const auto* map = value.map()) {
+    Value::Map out;
+    for (const auto& [key, item] : *map) out.emplace(clean(std::string_view(key)), clean(item));
+    return out;
+  }
+  return value;
+}
+
+}  // namespace daruma::run

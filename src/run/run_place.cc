@@ -1,0 +1,108 @@
+#include "run/run_place.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "os/files.h"
+
+namespace daruma::run {
+namespace {
+
+constexpr const char* kTaken = "target_taken";
+
+std::string target_stream(Target target) { return fmt::format("target/{}", to_string(target)); }
+
+}  // namespace
+
+Result<RunPlace> RunPlace::open(FileSystem& fs, Clock& clock, const Path& state) {
+  DR_OK(create_dirs(fs, state / "runs", 0700));
+  DR_TRY(auto journal, open_journal(fs, clock, state / "journal.db"));
+  return RunPlace(fs, clock, state, std::move(journal));
+}
+
+Path RunPlace::attempt(const std::string& run, const std::string& step, uint32_t number) const {
+  std::string name = step;
+  std::ranges::replace(name, '/', ':');
+  return directory(run) / fmt::format("{}.{}", name, number);
+}
+
+Result<RunPlace::Taking> RunPlace::last_taking(Target target) {
+  DR_TRY(const auto events, journal_->read(target_stream(target), 1));
+  if (events.empty()) return Taking{};
+  return Taking{events.back().position, events.back().body.text_at("run")};
+}
+
+Result<std::optional<Holder>> RunPlace::holder(Target target, const FindType& find_type) {
+  DR_TRY(const Taking taking, last_taking(target));
+  if (taking.run.empty()) return std::optional<Holder>();
+  const auto state = load_run(*journal_, taking.run, find_type);
+  // A run that was about to be created when its creator died: it never began.
+  if (state.is(Errc::kNotFound)) return std::optional<Holder>();
+  DR_OK(state);
+  if (state->phase() == RunPhase::kEnded) return std::optional<Holder>();
+  return std::optional<Holder>({taking.run, state->started_at(), state->created().by.name});
+}
+
+Result<std::string> RunPlace::create(const RunCreated& created, const FindType& find_type) {
+  DR_TRY(const Taking taking, last_taking(created.target));
+  DR_TRY(const auto held, holder(created.target, find_type));
+  const std::string_view target = to_string(created.target);
+  if (held)
+    return Error{
+        Errc::kRefused,
+        fmt::format("{} is held by run {} since {}, started by {}", target, held->run,
+                    to_rfc3339(held->since), held->by),
+        fmt::format(
+            "watch it: daruma runs {0}; go on with it: daruma resume {0}; give it up: daruma abort {0}",
+            held->run)};
+  const std::string base =
+      fmt::format("{}-{}", to_rfc3339(clock_->now()).substr(0, 10), created.plan.plan.name);
+  for (int number = 1;; ++number) {
+    const std::string id = fmt::format("{}-{}", base, number);
+    DR_TRY(const auto there, journal_->read(stream_of(id), 1));
+    if (!there.empty()) continue;
+    const auto taken =
+        journal_->append(target_stream(created.target), taking.position, {{kTaken, Value().set("run", id)}});
+    if (taken.is(Errc::kRefused))
+      return Error{Errc::kRefused, fmt::format("somebody else took {} at this moment", target),
+                   "see who: daruma runs"};
+    DR_OK(taken);
+    DR_OK(journal_->append(stream_of(id), 0, {to_event(created)}));
+    return id;
+  }
+}
+
+Result<Seat> RunPlace::take(const RunState& run) {
+  DR_OK(create_dirs(*fs_, directory(run.id()), 0700));
+  auto lock = fs_->lock(directory(run.id()) / "engine.lock");
+  if (lock.is(Errc::kRefused))
+    return Error{Errc::kRefused, fmt::format("run {} is being carried out by another daruma", run.id()),
+                 fmt::format("watch it: daruma runs {}", run.id())};
+  DR_OK(lock);
+  const Target target = run.created().target;
+  DR_TRY(const Taking taking, last_taking(target));
+  if (taking.run != run.id())
+    return Error{
+        Errc::kRefused,
+        fmt::format("{} belongs to run {} by now, not to {}", to_string(target), taking.run, run.id()),
+        fmt::format("see it: daruma runs {}", taking.run)};
+  DR_TRY(const auto taken,
+         journal_->append(target_stream(target), taking.position, {{kTaken, Value().set("run", run.id())}}));
+  return Seat{*std::move(lock), taken.back().position};
+}
+
+Result<bool> RunPlace::is_carried(const std::string& run) {
+  const auto lock = fs_->lock(directory(run) / "engine.lock");
+  if (lock.ok() || lock.is(Errc::kNotFound)) return false;
+  if (lock.is(Errc::kRefused)) return true;
+  return lock.error();
+}
+
+Result<std::vector<std::string>> RunPlace::runs(size_t limit) {
+  DR_TRY(auto streams, journal_->streams("run/", limit));
+  for (std::string& stream : streams) stream.erase(0, 4);
+  return streams;
+}
+
+}  // namespace daruma::run

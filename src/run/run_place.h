@@ -1,0 +1,70 @@
+// run/run_place.h: where runs are kept, and who may carry one out: one holder for each target.
+//
+// STATE/journal.db                    the truth STATE/runs/ID/engine.lock           held by the process
+// that carries the run out, for as long as it lives STATE/runs/ID/STEP.N/               one attempt: see
+// run/attempt.h A target is held by the run named last in the journal's stream "target/NAME", until that
+// run has ended. Each taking is one event there; its position is the target epoch.
+// Threads: any. Owns: the journal.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "journal/journal.h"
+#include "os/file_system.h"
+#include "run/engine.h"
+
+namespace daruma::run {
+
+struct Holder {
+  std::string run;
+  Instant since;
+  std::string by;
+};
+
+// The right to carry a run out.
+struct Seat {
+  std::unique_ptr<FileLock> lock;
+  uint64_t epoch = 0;
+};
+
+class RunPlace {
+ public:
+  static Result<RunPlace> open(FileSystem& fs, Clock& clock, const Path& state);
+  RunPlace(FileSystem& fs, Clock& clock, Path state, std::unique_ptr<Journal> journal)
+      : fs_(&fs), clock_(&clock), state_(std::move(state)), journal_(std::move(journal)) {}
+
+  Journal& journal() { return *journal_; }
+  const Path& state() const { return state_; }
+  Path directory(const std::string& run) const { return state_ / "runs" / run; }
+  Path socket(const std::string& run) const { return directory(run) / "socket"; }
+  Path attempt(const std::string& run, const std::string& step, uint32_t number) const;
+
+  // Takes the target and records the run. Returns its id, DATE-PLAN-N. kRefused: the target is held; says
+  // by whom, since when, and what to type.
+  Result<std::string> create(const RunCreated& created, const FindType& find_type);
+  // kRefused: another process carries it out, or the target is another run's by now.
+  Result<Seat> take(const RunState& run);
+  // Who holds a target; nullopt: nobody.
+  Result<std::optional<Holder>> holder(Target target, const FindType& find_type);
+  // Whether some process carries this run out now.
+  Result<bool> is_carried(const std::string& run);
+  // The newest first.
+  Result<std::vector<std::string>> runs(size_t limit);
+
+ private:
+  struct Taking {
+    uint64_t position = 0;
+    std::string run;
+  };
+  Result<Taking> last_taking(Target target);
+
+  FileSystem* fs_;
+  Clock* clock_;
+  Path state_;
+  std::unique_ptr<Journal> journal_;
+};
+
+}  // namespace daruma::run

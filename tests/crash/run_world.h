@@ -1,0 +1,93 @@
+// tests/crash/run_world.h: a simulated world in which runs are carried out and engines die at every point.
+//
+// Steps act here on a set of names: an act puts its step's name into it, an undo takes it out. What the
+// engine must never do is noticed at once: an effect without an intent in the journal, an exclusive step
+// done twice, a step before its needs, something destroyed without an approval, anything done by an engine
+// that lost the run.
+// Threads: one.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "journal/journal.h"
+#include "os/clock.h"
+#include "os/split_mix.h"
+#include "run/engine.h"
+
+namespace daruma::run {
+
+// Thrown where the engine's process is killed.
+struct Killed {};
+
+// A clock that a test moves, and whose civil time jumps.
+class JumpingClock final : public Clock {
+ public:
+  Instant now() const override { return Instant{1'790'000'000'000'000} + elapsed_ + jump_; }
+  MonoInstant mono() const override { return {elapsed_}; }
+  bool pause(Duration duration, std::stop_token) override { return elapsed_ += duration, true; }
+  void advance(Duration duration) { elapsed_ += duration; }
+  void jump(Duration by) { jump_ += by; }
+
+ private:
+  Duration elapsed_{};
+  Duration jump_{};
+};
+
+// How a step of the simulated world behaves; the type's name says it: "again", "reconcile", "ask",
+// "observe", "destroy", each with "+undo" where it can be undone.
+const StepType* find_sim_type(std::string_view name);
+
+class RunWorld final : public Hands {
+ public:
+  RunWorld(Journal& journal, JumpingClock& clock, uint64_t seed)
+      : journal_(journal), clock_(clock), random_(seed) {}
+
+  // How often a step's act fails before it succeeds; UINT32_MAX: always.
+  std::map<std::string, uint32_t> failures;
+  // Called at each point at which the engine may be killed.
+  std::function<void()> point = [] {};
+  std::string run;
+
+  Status begin(const Order& order) override;
+  std::optional<Finished> next(Deadline deadline) override;
+  Result<Remains> remains(const Order& order) override;
+  void end(const std::string& step, uint32_t attempt) override;
+
+  // The engine died: of what acts, some goes on, some dies with it, before or after its effect.
+  void engine_died();
+
+  // What is in effect now.
+  const std::set<std::string>& applied() const { return applied_; }
+  // What must never happen and did.
+  const std::vector<std::string>& wrongs() const { return wrongs_; }
+  bool happened(const std::string& step) const { return applied_.contains(step); }
+
+ private:
+  struct Act {
+    Order order;
+    bool effect_done = false;
+    bool dead = false;
+    bool told = false;
+    std::optional<Ended> ended;
+  };
+
+  void wrong(std::string what) { wrongs_.push_back(std::move(what)); }
+  void take_effect(Act& act);
+  void finish(Act& act);
+  void check_intent(const Order& order);
+  Act* find(const std::string& step, uint32_t attempt);
+
+  Journal& journal_;
+  JumpingClock& clock_;
+  SplitMix random_;
+  std::vector<Act> acts_;
+  std::set<std::string> applied_;
+  std::map<std::string, uint32_t> tries_;
+  std::vector<std::string> wrongs_;
+};
+
+}  // namespace daruma::run
