@@ -8,6 +8,7 @@ namespace daruma {
 namespace {
 
 constexpr Duration kPatience = 10s;
+constexpr const char* kSession = "PRAGMA synchronous = FULL; PRAGMA cell_size_check = ON";
 
 // Everything in the file's schema, by name.
 constexpr struct {
@@ -98,6 +99,7 @@ Result<Database> open_journal_file(FileSystem& fs, const Path& file) {
   DR_TRY(Database database, Database::open(file, kPatience));
   // A file that is none is told by its first bytes, in our words, before SQLite meets it.
   DR_OK(check_head(database));
+  DR_OK(database.run(kSession));
   DR_OK(check_schema(database));
   return database;
 }

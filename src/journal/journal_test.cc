@@ -1,6 +1,7 @@
 // The journal's file keeps the promises of any journal, is private, survives being opened again, and is told
 // from what is none.
 #include "journal/journal_conformance.h"
+#include "journal/journal_file.h"
 #include "os/files.h"
 #include "os/scratch_dir.h"
 
@@ -92,6 +93,12 @@ TEST_F(JournalFileTest, AFileThatIsNoneIsRefusedAndLeftAsItIs) {
     EXPECT_TRUE(open_journal(disk_.scratch.fs(), disk_.clock, file).is(Errc::kCorrupt)) << content.size();
     EXPECT_EQ(as_text(*read_file(disk_.scratch.fs(), file, 10000)), content);
   }
+}
+
+TEST_F(JournalFileTest, EveryCommitIsSynced) {
+  auto database = *open_journal_file(disk_.scratch.fs(), disk_.file());
+  EXPECT_EQ(*database.integer_of("PRAGMA synchronous"), 2);
+  EXPECT_EQ(*database.text_of("PRAGMA journal_mode"), "wal");
 }
 
 TEST_F(JournalFileTest, CheckOfAMissingFileSaysSo) {

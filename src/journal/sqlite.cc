@@ -112,7 +112,6 @@ Result<Database> Database::open(const Path& file, Duration patience) {
   sqlite3_busy_timeout(raw, static_cast<int>(patience_ms.count()));
   sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  DR_OK(database.run("PRAGMA synchronous = FULL; PRAGMA cell_size_check = ON"));
   return database;
 }
 

@@ -55,7 +55,8 @@ class Statement {
 
 class Database {
  public:
-  // Opens a file that is there, to read and write. Waits up to `patience` for locks of others.
+  // Opens a file that is there, to read and write; reads nothing of it yet. Waits up to `patience` for locks
+  // of others.
   static Result<Database> open(const Path& file, Duration patience);
 
   Status run(const char* sql);
