@@ -6,7 +6,7 @@
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/session.h"
-#include "cli/table.h"
+#include "base/table.h"
 #include "datastore/postgres/points.h"
 
 namespace daruma {

@@ -6,7 +6,7 @@
 
 #include "cli/json.h"
 #include "cli/progress.h"
-#include "cli/table.h"
+#include "base/table.h"
 
 namespace daruma {
 namespace {

@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/size.h"
-#include "cli/table.h"
+#include "base/table.h"
 
 namespace daruma {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "base/size.h"
 #include "cli/json.h"
-#include "cli/table.h"
+#include "base/table.h"
 #include "os/environment.h"
 #include "os/files.h"
 

@@ -1,4 +1,4 @@
-// cli/table.h: columns of text that stand below each other, also where a name is Japanese.
+// base/table.h: columns of text that stand below each other, also where a name is Japanese.
 //
 // Threads: plain values and functions.
 #pragma once
