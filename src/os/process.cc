@@ -7,11 +7,13 @@
 #include <spawn.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <algorithm>
 #include <climits>
+#include <cstring>
 #include <thread>
 
 #include "os/descriptor.h"
@@ -70,12 +72,13 @@ class OutputReader {
 class RealProcess final : public Process {
  public:
   RealProcess(Clock& clock, std::string program, int pid, Descriptor pidfd,
-              std::unique_ptr<OutputReader> output)
+              std::unique_ptr<OutputReader> output, Descriptor input)
       : clock_(clock),
         program_(std::move(program)),
         pid_(pid),
         pidfd_(std::move(pidfd)),
-        output_(std::move(output)) {}
+        output_(std::move(output)),
+        input_(std::move(input)) {}
 
   ~RealProcess() override {
     if (exit_) return;
@@ -109,7 +112,39 @@ class RealProcess final : public Process {
     return *exit_;
   }
 
+  Status feed(BytesView bytes, Deadline deadline) override {
+    DR_CHECK(input_.valid());
+    while (!bytes.empty()) {
+      const ssize_t n = uninterrupted(
+          [&] { return ::send(input_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT); });
+      if (n >= 0) {
+        bytes = bytes.subspan(static_cast<size_t>(n));
+      } else if (errno != EAGAIN) {
+        return Error{Errc::kUnavailable, fmt::format("'{}' (process {}) takes no input any more: {}",
+                                                     program_, pid_, std::strerror(errno))};
+      } else if (Status ready = wait_for_room(deadline); !ready.ok()) {
+        return ready;
+      }
+    }
+    return {};
+  }
+
+  void end_input() override { input_.reset(); }
+
  private:
+  Status wait_for_room(Deadline deadline) {
+    const Duration left = deadline.left(clock_.mono());
+    if (left == Duration{0})
+      return Error{Errc::kCancelled,
+                   fmt::format("'{}' (process {}) reads its input too slowly", program_, pid_)};
+    pollfd watched{input_.get(), POLLOUT, 0};
+    const int64_t left_ms =
+        std::chrono::ceil<std::chrono::milliseconds>(std::min<Duration>(left, 1h)).count();
+    if (uninterrupted([&] { return ::poll(&watched, 1, static_cast<int>(left_ms)); }) < 0)
+      return os_error(errno, fmt::format("wait for process {} of", pid_), program_);
+    return {};
+  }
+
   void reap() {
     siginfo_t info{};
     DR_CHECK(uninterrupted(
@@ -123,6 +158,7 @@ class RealProcess final : public Process {
   int pid_;
   Descriptor pidfd_;
   std::unique_ptr<OutputReader> output_;
+  Descriptor input_;  // of a child that is fed
   std::optional<ProcessExit> exit_;
 };
 
@@ -199,7 +235,7 @@ class SpawnPlan {
 
 // A file without a name that holds `text`, at its beginning: unlike a pipe it takes any size at once. Not
 // valid: there is nothing to read.
-Result<Descriptor> open_input(const std::string& text) {
+Result<Descriptor> text_input(const std::string& text) {
   if (text.empty()) return Descriptor();
   Descriptor fd(::memfd_create("input", MFD_CLOEXEC));
   if (!fd.valid()) return os_error(errno, "make", "input");
@@ -210,6 +246,23 @@ Result<Descriptor> open_input(const std::string& text) {
   }
   ::lseek(fd.get(), 0, SEEK_SET);
   return fd;
+}
+
+struct Input {
+  Descriptor child_end;
+  Descriptor ours;  // of a child that is fed
+};
+
+// A child is fed through a socket: writing into a pipe that nobody reads any more raises a signal.
+Result<Input> open_input(const Command& command) {
+  if (!command.fed) {
+    DR_TRY(Descriptor text, text_input(command.input));
+    return Input{std::move(text), {}};
+  }
+  int ends[2] = {-1, -1};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+    return os_error(errno, "make", "socket pair");
+  return Input{Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
 struct Output {
@@ -241,9 +294,10 @@ class RealProcesses final : public ProcessRunner {
   Result<std::unique_ptr<Process>> start(const Command& command) override {
     if (command.argv.empty())
       return Error{Errc::kInvalid, "cannot start a program: the argument list is empty"};
-    DR_TRY(const Descriptor input, open_input(command.input));
+    DR_TRY(Input input, open_input(command));
     DR_TRY(Output output, open_output(command.output));
-    DR_TRY(const int pid, SpawnPlan(command.working_directory, input, output.child_end.get()).spawn(command));
+    const SpawnPlan plan(command.working_directory, input.child_end, output.child_end.get());
+    DR_TRY(const int pid, plan.spawn(command));
     Descriptor pidfd(
         static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));  // glibc 2.36's wrapper has C++ linkage
     if (!pidfd.valid()) {
@@ -253,7 +307,7 @@ class RealProcesses final : public ProcessRunner {
       return os_error(cause, "watch", command.argv[0]);
     }
     return std::unique_ptr<Process>(std::make_unique<RealProcess>(
-        clock_, command.argv[0], pid, std::move(pidfd), std::move(output.reader)));
+        clock_, command.argv[0], pid, std::move(pidfd), std::move(output.reader), std::move(input.ours)));
   }
 
  private:

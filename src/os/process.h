@@ -1,8 +1,8 @@
 // os/process.h: other programs, started with an argument list, never through a shell.
 //
-// A child has its own process group, reads `input` or nothing, and inherits no descriptor but its output.
-// Captured output ends when the child does: a program that leaves a daemon behind needs `output`, or that
-// daemon writes into a closed pipe.
+// A child has its own process group, reads `input`, what it is fed, or nothing, and inherits no other
+// descriptor but its output. Captured output ends when the child does: a program that leaves a daemon
+// behind needs `output`, or that daemon writes into a closed pipe.
 // Threads: a Process is used from one thread at a time; ProcessRunner from any.
 #pragma once
 
@@ -22,6 +22,7 @@ struct Command {
   Path working_directory = {};                                        // empty: ours
   std::string input = {};                                             // what it reads on standard input
   std::optional<Path> output = {};  // append stdout and stderr here; else they are captured
+  bool fed = false;                 // reads what Process::feed writes, instead of `input`
 };
 
 struct ProcessExit {
@@ -38,6 +39,11 @@ class Process {
   virtual Status signal(int number) = 0;
   // kCancelled: still running at the deadline; it keeps running.
   virtual Result<ProcessExit> wait(Deadline deadline) = 0;
+  // Of a child that is fed: writes all of `bytes` into its standard input, waiting while the child is busy.
+  // kUnavailable: it closed its input, or ended. kCancelled: the deadline; the child has read some of it.
+  virtual Status feed(BytesView bytes, Deadline deadline) = 0;
+  // Of a child that is fed: it finds the end of its input once it has read what was fed.
+  virtual void end_input() = 0;
 };
 
 class ProcessRunner {

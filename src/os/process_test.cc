@@ -121,6 +121,31 @@ TEST_F(ProcessTest, AChildMayLeaveItsInputUnread) {
   EXPECT_EQ(run(command).code, 3);
 }
 
+TEST_F(ProcessTest, AChildIsFedPieceByPiece) {
+  Command command = shell("tr a-z A-Z");
+  command.fed = true;
+  auto child = *processes_->start(command);
+  ASSERT_TRUE(child->feed(as_bytes("shichi korobi "), clock_->after(30s)).ok());
+  ASSERT_TRUE(child->feed(as_bytes("ya oki"), clock_->after(30s)).ok());
+  child->end_input();
+  EXPECT_EQ(child->wait(clock_->after(30s))->output, "SHICHI KOROBI YA OKI");
+}
+
+TEST_F(ProcessTest, AChildThatReadsNothingIsNotFedPastTheDeadline) {
+  Command command = shell("exec tail -f /dev/null");
+  command.fed = true;
+  auto child = *processes_->start(command);
+  EXPECT_TRUE(child->feed(Bytes(8 << 20), clock_->after(50ms)).is(Errc::kCancelled));
+}
+
+TEST_F(ProcessTest, AChildThatEndedTakesNoInput) {
+  Command command = shell("exit 0");
+  command.fed = true;
+  auto child = *processes_->start(command);
+  ASSERT_TRUE(child->wait(clock_->after(30s)).ok());
+  EXPECT_TRUE(child->feed(as_bytes("too late"), clock_->after(30s)).is(Errc::kUnavailable));
+}
+
 TEST_F(ProcessTest, WaitGivesUpAtTheDeadlineAndTheChildKeepsRunning) {
   auto child = processes_->start(shell("read line < /dev/null; exec tail -f /dev/null"));
   ASSERT_TRUE(child.ok());
