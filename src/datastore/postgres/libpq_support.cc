@@ -205,6 +205,10 @@ Result<ResultHandle> Link::run(const std::string& command, const std::string& do
   return first;
 }
 
+Status Link::one_row_at_a_time(const std::string& doing) {
+  return PQsetSingleRowMode(connection_.get()) == 1 ? Status() : Status(broken(doing));
+}
+
 Status Link::drain(const std::string& doing, Duration timeout) {
   const Deadline deadline = clock_.after(timeout);
   Status worst;

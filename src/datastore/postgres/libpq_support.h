@@ -61,6 +61,10 @@ class Link {
   // connection up.
   Result<ResultHandle> run(const std::string& command, const std::string& doing, Duration timeout,
                            const std::vector<std::string>& parameters = {});
+  // After send(): each row comes as a result of its own, so that a large answer needs no memory.
+  Status one_row_at_a_time(const std::string& doing);
+  // Leaves a command half read: from now on every command is kUnavailable, because of `why`.
+  void abandon(std::string why) { given_up_ = std::move(why); }
   // Reads away what is left of a command, for at most `timeout`.
   Status drain(const std::string& doing, Duration timeout);
 

@@ -10,7 +10,7 @@
 #include "base/size.h"
 #include "base/worker_pool.h"
 #include "datastore/postgres/recovery_config.h"
-#include "os/environment.h"
+#include "datastore/postgres/running_server.h"
 #include "os/files.h"
 #include "repository/snapshot_reader.h"
 
@@ -47,17 +47,6 @@ Result<bool> is_free(FileSystem& fs, const Path& path) {
   if (info->type != FileType::kDirectory) return false;
   DR_TRY(const auto entries, fs.list_dir(path));
   return entries.empty();
-}
-
-// The pid in a postmaster.pid of a process that lives.
-std::optional<int> running_server(FileSystem& fs, const Path& data_directory) {
-  const auto text = read_file(fs, data_directory / "postmaster.pid", 64 * kKiB);
-  if (!text.ok()) return std::nullopt;
-  int pid = 0;
-  const std::string_view digits = as_text(*text);
-  std::from_chars(digits.data(), digits.data() + digits.size(), pid);
-  if (pid <= 1 || !process_exists(pid)) return std::nullopt;
-  return pid;
 }
 
 Path existing_ancestor(FileSystem& fs, Path path) {
