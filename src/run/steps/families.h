@@ -12,6 +12,11 @@ namespace daruma::run {
 std::span<const StepType> service_steps();
 std::span<const StepType> evidence_steps();
 std::span<const StepType> http_steps();
+std::span<const StepType> measure_steps();
+std::span<const StepType> network_steps();
+std::span<const StepType> redis_steps();
+std::span<const StepType> breaker_steps();
+std::span<const StepType> logs_steps();
 std::span<const StepType> wait_steps();
 std::span<const StepType> exec_steps();
 std::span<const StepType> flow_steps();

@@ -13,6 +13,11 @@ std::vector<StepType> collect() {
   add(service_steps());
   add(evidence_steps());
   add(http_steps());
+  add(measure_steps());
+  add(network_steps());
+  add(redis_steps());
+  add(breaker_steps());
+  add(logs_steps());
   add(wait_steps());
   add(exec_steps());
   add(flow_steps());
