@@ -70,6 +70,10 @@ constexpr std::array<ArgumentRow, 2> kWalGetArguments{{
 constexpr std::array<std::string_view, 1> kWalGetExamples{
     "restore_command = 'daruma wal-get -c /etc/daruma/daruma.yaml --datastore bookings %f %p'"};
 
+constexpr std::array<ArgumentRow, 1> kShimArguments{{
+    {"FOLDER", "what the runtime `process` keeps of the service"},
+}};
+
 constexpr std::array<ArgumentRow, 1> kHelpArguments{{
     {"TOPIC", "a command, or `settings` for all that daruma.yaml may say", false},
 }};
@@ -78,7 +82,7 @@ constexpr std::array<OptionRow, 2> kHelpOptions{{
     {"--schema", Form::kFlag, "", "print docs/daruma.schema.json", false, false, true},
 }};
 
-constexpr std::array<CommandRow, 11> kCommands{{
+constexpr std::array<CommandRow, 12> kCommands{{
     {.name = "demo",
      .group = Group::kSetUp,
      .summary = "tell the whole story on this machine, in a scratch directory",
@@ -154,6 +158,12 @@ constexpr std::array<CommandRow, 11> kCommands{{
      .exit_when_unusable = 200,
      .exits = "0 the file is there; 1 there is no such file, and PostgreSQL ends its recovery;\n"
               "200 anything else: PostgreSQL stops, and may be started again"},
+    {.name = "__shim",
+     .group = Group::kHidden,
+     .summary = "keep a service of the runtime `process` running",
+     .arguments = kShimArguments,
+     .config = ConfigUse::kNone,
+     .run = &run_shim},
     {.name = "help",
      .group = Group::kPlumbing,
      .summary = "explain a command, or the settings of daruma.yaml",

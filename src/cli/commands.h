@@ -30,7 +30,8 @@ struct ArgumentRow {
   bool repeats = false;
 };
 
-enum class Group : uint8_t { kSetUp, kEveryDay, kWhenItBurns, kPlumbing };
+// kHidden: daruma calls it itself; help says nothing of it.
+enum class Group : uint8_t { kSetUp, kEveryDay, kWhenItBurns, kPlumbing, kHidden };
 
 // Whether the configuration is read before the command runs.
 enum class ConfigUse : uint8_t { kNone, kRead };
@@ -67,6 +68,7 @@ int run_verify(App& app, const Invocation& invocation);
 int run_wal_get(App& app, const Invocation& invocation);
 int run_serve(App& app, const Invocation& invocation);
 int run_status(App& app, const Invocation& invocation);
+int run_shim(App& app, const Invocation& invocation);
 int run_help(App& app, const Invocation& invocation);
 int run_version(App& app, const Invocation& invocation);
 

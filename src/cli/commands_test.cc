@@ -142,7 +142,8 @@ TEST_F(Daruma, AloneSaysWhatItIsAndWhatToDoWhenItBurns) {
   EXPECT_NE(out.find("When it burns: daruma points, then daruma restore DATASTORE --to DIR\n"),
             std::string::npos);
   for (const CommandRow& row : all_commands())
-    EXPECT_NE(out.find(std::string(row.summary)), std::string::npos) << row.name;
+    EXPECT_EQ(out.find(std::string(row.summary)) == std::string::npos, row.group == Group::kHidden)
+        << row.name;
 }
 
 TEST_F(Daruma, HelpKnowsEveryCommandAndOption) {

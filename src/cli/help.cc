@@ -118,7 +118,8 @@ std::string own_help(const CommandRow& command, const Output& output) {
 std::string overview(const Output& output) {
   std::string out = fmt::format("{}\n\nusage: daruma COMMAND [OPTIONS]\n", kSentence);
   size_t width = 0;
-  for (const CommandRow& row : all_commands()) width = std::max(width, row.name.size());
+  for (const CommandRow& row : all_commands())
+    if (row.group != Group::kHidden) width = std::max(width, row.name.size());
   for (const GroupTitle& group : kGroups) {
     out += "\n" + paint(output, Colour::kBold, group.title) + "\n";
     for (const CommandRow& row : all_commands())
@@ -146,7 +147,8 @@ std::string commands_markdown() {
       "```\n{}```\n\nExit codes:\n{}.\n",
       overview(plain), kExits);
   for (const CommandRow& row : all_commands())
-    out += fmt::format("\n## daruma {}\n\n```\n{}```\n", row.name, own_help(row, plain));
+    if (row.group != Group::kHidden)
+      out += fmt::format("\n## daruma {}\n\n```\n{}```\n", row.name, own_help(row, plain));
   return out;
 }
 
@@ -159,7 +161,8 @@ int run_help(App& app, const Invocation& invocation) {
   if (const CommandRow* command = find_command(topic))
     return app.out.write(command_help(*command, app.out)), kDone;
   std::vector<std::string> topics{"settings"};
-  for (const CommandRow& row : all_commands()) topics.emplace_back(row.name);
+  for (const CommandRow& row : all_commands())
+    if (row.group != Group::kHidden) topics.emplace_back(row.name);
   return report(app, {Errc::kInvalid, fmt::format("no help on '{}'{}", topic, suggestion(topic, topics))});
 }
 

@@ -68,7 +68,8 @@ class LineParser {
   Error unknown_command() const {
     const std::string& word = words_[command_at_];
     std::vector<std::string> names;
-    for (const CommandRow& row : all_commands()) names.emplace_back(row.name);
+    for (const CommandRow& row : all_commands())
+      if (row.group != Group::kHidden) names.emplace_back(row.name);
     const auto near = closest(word, names);
     return usage_error(
         fmt::format("unknown command '{}'{}", word, near ? fmt::format("; did you mean '{}'?", *near) : ""));

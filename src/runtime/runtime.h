@@ -33,11 +33,11 @@ std::string_view to_string(State state);
 
 struct ServiceStatus {
   State state = State::kUnknown;
-  std::vector<int> pids;         // main processes, one for each instance
-  std::optional<Instant> since;  // of this state
-  uint64_t restarts = 0;         // by the runtime, since it was started on purpose
-  std::string detail = {};       // the runtime's own words, as in "Exited (137) 4 seconds ago"
-  std::string health = {};       // the runtime's own health check, if it has one: "healthy", "unhealthy"
+  std::vector<int> pids = {};         // main processes, one for each instance
+  std::optional<Instant> since = {};  // of this state
+  uint64_t restarts = 0;              // by the runtime, since it was started on purpose
+  std::string detail = {};            // the runtime's own words, as in "Exited (137) 4 seconds ago"
+  std::string health = {};            // the runtime's own health check, if it has one: "healthy", "unhealthy"
 };
 
 struct Resources {
