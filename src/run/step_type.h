@@ -100,6 +100,8 @@ struct StepType {
   Duration timeout = std::chrono::seconds(30);  // of one attempt, unless the plan says otherwise
   std::span<const InputRow> inputs = {};
   std::span<const std::string_view> outputs = {};  // the names that later steps may use
+  bool needs_source = false;   // destroys data: a step that proves a source must come before it
+  bool proves_source = false;  // once it has succeeded, there is something to restore from
   // Asks the world what must be known to reconcile or undo; durable before act() begins. Must only observe.
   Result<Value> (*prepare)(StepContext&) = nullptr;
   Result<Value> (*act)(StepContext&) =

@@ -21,8 +21,11 @@ constexpr InputRow kManual[] = {
 };
 
 constexpr InputRow kPlan[] = {
-    {"plan", Kind::kText, true, {}, "the name of the plan that is carried out here"},
-    {"arguments", Kind::kMap, false, {}, "its parameters"},
+    {"plan",
+     Kind::kText,
+     true,
+     {},
+     "the name of the plan that is carried out here; its parameters beside it"},
 };
 
 constexpr InputRow kReport[] = {

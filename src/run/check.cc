@@ -1,0 +1,130 @@
+#include "run/check.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "base/closest.h"
+#include "run/check_parts.h"
+
+namespace daruma::run {
+namespace {
+
+void check_text(const Text& text, int line, const std::string& place, Findings& findings) {
+  if (text.ja.empty() == text.en.empty()) return;
+  findings.warning(line, place, text.ja.empty() ? "there is no Japanese text" : "there is no English text");
+}
+
+void check_texts(const Plan& plan, Findings& findings) {
+  check_text(plan.title, 0, "title", findings);
+  check_text(plan.impact, 0, "impact", findings);
+  for (const Detection& detection : plan.detect) check_text(detection.words, 0, "detect", findings);
+  for (const Text& text : plan.prevent) check_text(text, 0, "prevent", findings);
+  for (const Parameter& parameter : plan.parameters)
+    check_text(parameter.help, 0, "params." + parameter.name, findings);
+  for (const Step& step : plan.steps) {
+    check_text(step.title, step.line, place_of(step) + ".title", findings);
+    if (step.approve) check_text(step.approve->question, step.line, place_of(step) + ".approve", findings);
+  }
+}
+
+void check_head(const Plan& plan, const CheckWorld& world, Findings& findings) {
+  const Head& head = plan.head;
+  for (const auto& [name, value] : {std::pair("version", head.version), std::pair("updated", head.updated),
+                                    std::pair("status", head.status)})
+    if (value.empty()) findings.warning(0, "head", fmt::format("'{}' is missing", name));
+  if (head.review_due.empty())
+    findings.warning(0, "head", "'review_due' is missing: nobody will notice when the plan is out of date");
+  else if (world.now && head.review_due < to_rfc3339(*world.now).substr(0, 10))
+    findings.warning(
+        0, "head.review_due",
+        fmt::format("the review was due on {}; read the plan again, then write a new date", head.review_due));
+}
+
+std::vector<std::string> channels_of(const Config& config) {
+  std::vector<std::string> names;
+  for (const ChannelConfig& channel : config.channels) names.push_back(channel.name);
+  return names;
+}
+
+void check_people(const Plan& plan, const CheckWorld& world, Findings& findings) {
+  if (plan.contacts.empty() && plan.level >= 2)
+    findings.warning(0, "contacts", fmt::format("a plan of level {} names nobody to call", plan.level));
+  if (plan.finish.notify.empty())
+    findings.warning(0, "finish.notify", "nobody is told how it ended; name a channel");
+  if (!world.config) return;
+  const std::vector<std::string> channels = channels_of(*world.config);
+  for (const std::string& channel : plan.finish.notify)
+    if (std::ranges::find(channels, channel) == channels.end())
+      findings.error(
+          0, "finish.notify",
+          fmt::format("no channel is named '{}'{}", channel,
+                      channels.empty() ? "; daruma.yaml has none" : suggestion(channel, channels)));
+}
+
+// A value for each parameter, so that the plan can be laid flat.
+Value::Map example_arguments(const Plan& plan) {
+  Value::Map arguments;
+  for (const Parameter& parameter : plan.parameters) {
+    if (parameter.standard) continue;
+    const bool choice = parameter.type == ParameterType::kChoice && !parameter.choices.empty();
+    const Value value = choice                                       ? Value(parameter.choices[0])
+                        : parameter.type == ParameterType::kInteger  ? Value(1)
+                        : parameter.type == ParameterType::kBoolean  ? Value(true)
+                        : parameter.type == ParameterType::kDuration ? Value("1s")
+                        : parameter.type == ParameterType::kTime     ? Value("2026-01-01T00:00:00Z")
+                                                                     : Value("example");
+    arguments.emplace(parameter.name, value);
+  }
+  return arguments;
+}
+
+// The plan with all it nests; by itself where that is not known or not possible.
+FrozenPlan flat(const Plan& plan, const CheckWorld& world, Findings& findings) {
+  if (world.find_plan) {
+    auto frozen = freeze(plan, example_arguments(plan), world.find_plan);
+    if (frozen.ok()) return *std::move(frozen);
+    findings.error(0, "plan", frozen.error().what);
+  }
+  FrozenPlan alone;
+  alone.plan = plan;
+  alone.scopes.push_back({"", {}});
+  return alone;
+}
+
+}  // namespace
+
+std::string_view to_string(Severity severity) { return severity == Severity::kError ? "error" : "warning"; }
+
+std::vector<Finding> Findings::take() {
+  std::ranges::stable_sort(all_, [](const Finding& a, const Finding& b) {
+    return std::tuple(a.severity, a.line) < std::tuple(b.severity, b.line);
+  });
+  return std::move(all_);
+}
+
+const StepType* type_in(const CheckWorld& world, std::string_view name) {
+  const auto found = std::ranges::find(world.types, name, &StepType::name);
+  return found == world.types.end() ? nullptr : &*found;
+}
+
+std::string place_of(const Step& step) { return "steps." + step.id; }
+
+std::vector<Finding> check_plan(const Plan& plan, const CheckWorld& world) {
+  Findings findings;
+  check_head(plan, world, findings);
+  check_texts(plan, findings);
+  check_people(plan, world, findings);
+  check_steps(plan, world, findings);
+  check_order(flat(plan, world, findings), world, findings);
+  return findings.take();
+}
+
+std::string to_line(const Finding& finding, const Path& file) {
+  const std::string line = finding.line == 0 ? "" : fmt::format(":{}", finding.line);
+  return fmt::format("{}{}: {}: {}: {}", file.string(), line, to_string(finding.severity), finding.place,
+                     finding.what);
+}
+
+}  // namespace daruma::run

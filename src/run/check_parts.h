@@ -1,0 +1,41 @@
+// run/check_parts.h: the parts of check_plan: each looks at one side of a plan.
+//
+// Threads: plain functions; a Findings belongs to one thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "run/check.h"
+
+namespace daruma::run {
+
+class Findings {
+ public:
+  void error(int line, std::string place, std::string what) {
+    add(Severity::kError, line, std::move(place), std::move(what));
+  }
+  void warning(int line, std::string place, std::string what) {
+    add(Severity::kWarning, line, std::move(place), std::move(what));
+  }
+  std::vector<Finding> take();
+
+ private:
+  void add(Severity severity, int line, std::string place, std::string what) {
+    all_.push_back({severity, line, std::move(place), std::move(what)});
+  }
+  std::vector<Finding> all_;
+};
+
+// nullptr: the table has no such type.
+const StepType* type_in(const CheckWorld& world, std::string_view name);
+// "steps.restart"
+std::string place_of(const Step& step);
+
+// Types, inputs, references and commands, step by step.
+void check_steps(const Plan& plan, const CheckWorld& world, Findings& findings);
+// What comes before what: approvals, sources, stops, steps that never run. `frozen` is flat, or the plan
+// itself where nested ones are not known.
+void check_order(const FrozenPlan& frozen, const CheckWorld& world, Findings& findings);
+
+}  // namespace daruma::run
