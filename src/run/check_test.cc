@@ -232,8 +232,9 @@ TEST_F(Check, TheRulesReachIntoNestedPlans) {
       found("  stop: {do: service.stop, with: {service: $service}}\n"
             "  restore: {do: plan, with: {plan: inner}, needs: [stop]}\n"),
       ElementsAre(HasSubstr("steps.restore/d: the gate comes after services are already stopped: 'stop'")));
-  EXPECT_THAT(found("  n: {do: plan, with: {plan: inner, service: auth-service, m: 1}}\n"),
-              ElementsAre("plan: plan 'p', step 'n': plan 'inner' has no parameter 'm'; did you mean 'n'?"));
+  EXPECT_THAT(
+      found("  n: {do: plan, with: {plan: inner, service: auth-service, m: 1}}\n"),
+      ElementsAre("plan: plan 'p', step 'n': plan 'inner' has no parameter 'm'; allowed: n, service"));
   EXPECT_THAT(found("  n: {do: plan, with: {plan: nobody}}\n"),
               ElementsAre("plan: plan 'p', step 'n': no plan is named 'nobody'"));
   EXPECT_THAT(found("  f: {do: backup.find, raise: nobody}\n"),

@@ -1,7 +1,5 @@
 #include "run/step_type.h"
 
-#include <algorithm>
-
 namespace daruma::run {
 
 std::string_view to_string(Effect effect) {
@@ -52,13 +50,6 @@ std::string_view to_string(InputRow::Kind kind) {
       return "anything";
   }
   return "";
-}
-
-const StepType* find_step_type(std::string_view name) {
-  const std::span<const StepType> types = step_types();
-  const auto found =
-      std::find_if(types.begin(), types.end(), [&](const StepType& type) { return type.name == name; });
-  return found == types.end() ? nullptr : &*found;
 }
 
 }  // namespace daruma::run

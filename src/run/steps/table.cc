@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <vector>
 
 #include "run/steps/families.h"
@@ -29,6 +30,13 @@ std::vector<StepType> collect() {
 std::span<const StepType> step_types() {
   static const std::vector<StepType> types = collect();
   return types;
+}
+
+const StepType* find_step_type(std::string_view name) {
+  const std::span<const StepType> types = step_types();
+  const auto found =
+      std::find_if(types.begin(), types.end(), [&](const StepType& type) { return type.name == name; });
+  return found == types.end() ? nullptr : &*found;
 }
 
 }  // namespace daruma::run
