@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <vector>
@@ -41,7 +42,7 @@ class JumpingClock final : public Clock {
 // "observe", "destroy", each with "+undo" where it can be undone.
 const StepType* find_sim_type(std::string_view name);
 
-class RunWorld final : public Hands {
+class RunWorld {
  public:
   RunWorld(Journal& journal, JumpingClock& clock, uint64_t seed)
       : journal_(journal), clock_(clock), random_(seed) {}
@@ -52,10 +53,8 @@ class RunWorld final : public Hands {
   std::function<void()> point = [] {};
   std::string run;
 
-  Status begin(const Order& order) override;
-  std::optional<Finished> next(Deadline deadline) override;
-  Result<Remains> remains(const Order& order) override;
-  void end(const std::string& step, uint32_t attempt) override;
+  // The hands of one engine.
+  std::unique_ptr<Hands> hands();
 
   // The engine died: of what acts, some goes on, some dies with it, before or after its effect.
   void engine_died();
@@ -67,12 +66,13 @@ class RunWorld final : public Hands {
   bool happened(const std::string& step) const { return applied_.contains(step); }
 
  private:
+  class EngineHands;
   struct Act {
     Order order;
     bool effect_done = false;
     bool dead = false;
-    bool told = false;
-    std::optional<Ended> ended;
+    bool sealed = false;  // given up before it began
+    std::optional<Ended> ended = {};
   };
 
   void wrong(std::string what) { wrongs_.push_back(std::move(what)); }
