@@ -19,6 +19,7 @@ std::span<const StepType> breaker_steps();
 std::span<const StepType> logs_steps();
 std::span<const StepType> wait_steps();
 std::span<const StepType> exec_steps();
+std::span<const StepType> notify_steps();
 std::span<const StepType> flow_steps();
 
 }  // namespace daruma::run

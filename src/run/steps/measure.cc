@@ -102,17 +102,17 @@ Result<std::string> too_bad(const StepContext& context, const Load& load, const 
     return fmt::format("{} of {} requests failed, more than {}", tally.errors, load.requests, errors_most);
   DR_TRY(const auto p95_most, duration_input(context, "p95_most"));
   if (p95_most && found.p95 > *p95_most)
-    return fmt::format("the 95th percentile is {}, more than {}", human_duration(found.p95),
-                       human_duration(*p95_most));
+    return fmt::format("the 95th percentile is {:.1f} ms, more than {:.1f} ms", ms_of(found.p95),
+                       ms_of(*p95_most));
   DR_TRY(const auto most, duration_input(context, "most"));
   if (most && found.max > *most)
-    return fmt::format("the slowest took {}, more than {}", human_duration(found.max), human_duration(*most));
+    return fmt::format("the slowest took {:.1f} ms, more than {:.1f} ms", ms_of(found.max), ms_of(*most));
   DR_TRY(const auto before, number_input(context, "before_p95_ms"));
   const auto slower_most = static_cast<double>(integer_input(context, "slower_most", 50));
   if (before && ms_of(found.p95) > *before * (1 + slower_most / 100))
     return fmt::format(
-        "the 95th percentile is {}, before the incident it was {:.1f} ms: more than {} % slower",
-        human_duration(found.p95), *before, slower_most);
+        "the 95th percentile is {:.1f} ms, before the incident it was {:.1f} ms: more than {} % slower",
+        ms_of(found.p95), *before, slower_most);
   return std::string();
 }
 

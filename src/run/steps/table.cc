@@ -21,6 +21,7 @@ std::vector<StepType> collect() {
   add(logs_steps());
   add(wait_steps());
   add(exec_steps());
+  add(notify_steps());
   add(flow_steps());
   return types;
 }
