@@ -37,6 +37,11 @@ HttpReceiver::Request parse_head(const std::string& head) {
   return request;
 }
 
+std::string answer_text(int status, const std::string& more_headers, const std::string& body) {
+  return fmt::format("HTTP/1.1 {} Answer\r\nConnection: close\r\nContent-Length: {}\r\n{}\r\n{}", status,
+                     body.size(), more_headers, body);
+}
+
 using Read = std::function<long(char* to, size_t size)>;
 
 // False: the other side left before its request was whole.
@@ -115,9 +120,11 @@ std::string HttpReceiver::url(const std::string& path) const {
 }
 
 void HttpReceiver::answer(int status, const std::string& more_headers, std::string body) {
-  state_.lock()->answer =
-      fmt::format("HTTP/1.1 {} Answer\r\nConnection: close\r\nContent-Length: {}\r\n{}\r\n{}", status,
-                  body.size(), more_headers, body);
+  state_.lock()->answer = answer_text(status, more_headers, body);
+}
+
+void HttpReceiver::answer_by(std::function<Reply(const Request&)> reply) {
+  state_.lock()->reply = std::move(reply);
 }
 
 void HttpReceiver::never_answer() { state_.lock()->answer.clear(); }
@@ -145,6 +152,10 @@ void HttpReceiver::take(int connection) {
     auto state = state_.lock();
     state->requests.push_back(request);
     answer = state->answer;
+    if (state->reply) {
+      const Reply reply = state->reply(request);
+      answer = answer_text(reply.status, "", request.method == "HEAD" ? "" : reply.body);
+    }
     if (answer.empty()) state.wait([&] { return state->ended; });
   }
   if (ssl)

@@ -4,6 +4,7 @@
 // Threads: any.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -36,12 +37,19 @@ class HttpReceiver {
   // What every request from now on is answered with; nothing: it is taken, and never answered.
   void answer(int status, const std::string& more_headers = "", std::string body = "ok");
   void never_answer();
+  // Each request from now on by its own; called in the receiver's thread.
+  struct Reply {
+    int status = 200;
+    std::string body = {};
+  };
+  void answer_by(std::function<Reply(const Request&)> reply);
   std::vector<Request> requests();
 
  private:
   struct State {
     std::vector<Request> requests;
     std::string answer;
+    std::function<Reply(const Request&)> reply;  // instead of `answer`
     bool ended = false;
   };
   class Tls;

@@ -27,10 +27,22 @@ std::string_view words(AfterCrash after_crash) {
   return "";
 }
 
+// As a plan would have it: "90s", "2m".
+std::string short_duration(Duration duration) {
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(duration).count();
+  return seconds % 60 == 0 ? fmt::format("{}m", seconds / 60) : fmt::format("{}s", seconds);
+}
+
+std::string sentence(std::string_view words) {
+  std::string out(words);
+  if (out[0] >= 'a' && out[0] <= 'z') out[0] = static_cast<char>(out[0] - 'a' + 'A');
+  return out + ".";
+}
+
 std::string facts(const StepType& type) {
   std::string out(to_string(type.effect));
   if (type.act == nullptr) return out + "; the engine carries it out";
-  out += fmt::format("; {} an attempt at most; after a crash it {}", human_duration(type.timeout),
+  out += fmt::format("; at most {} an attempt; after a crash it {}", short_duration(type.timeout),
                      words(type.after_crash));
   if (type.preview == nullptr) out += "; no preview";
   if (type.undo != nullptr) out += "; can be undone";
@@ -68,7 +80,7 @@ std::string steps_reference() {
       "Where a value may be a secret, it is written `{env: NAME}` or `{file: PATH}`, with `prefix: TEXT` to\n"
       "stand before it. Relative paths stand on the folder of daruma.yaml.\n";
   for (const StepType& type : step_types()) {
-    out += fmt::format("\n## {}\n\n{}.\n\n*{}.*\n", type.name, type.summary, facts(type));
+    out += fmt::format("\n## {}\n\n{}\n\n*{}*\n", type.name, sentence(type.summary), sentence(facts(type)));
     append_inputs(out, type);
     append_outputs(out, type);
   }
