@@ -27,6 +27,7 @@ enum class ObjectType : uint8_t {
   kPiece = 5,
   kHistory = 6,
   kTail = 7,
+  kNote = 8,
 };
 
 enum class RecordKind : uint8_t {
@@ -40,6 +41,7 @@ enum class RecordKind : uint8_t {
   kLogBytes = 8,
   kHistory = 9,
   kIdentity = 10,
+  kNote = 11,
 };
 
 struct Features {

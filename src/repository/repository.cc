@@ -7,6 +7,8 @@
 #include <optional>
 #include <set>
 
+#include "repository/numbered.h"
+
 namespace daruma {
 namespace {
 
@@ -163,25 +165,7 @@ Result<Bytes> Repository::read_record(const Location& location) const {
 }
 
 Result<uint64_t> Repository::newest_commit(const WriterId& writer) const {
-  const auto present = [&](uint64_t number) -> Result<bool> {
-    const auto info = store().head(commit_name(writer, number));
-    if (info.ok()) return true;
-    if (info.is(Errc::kNotFound)) return false;
-    return info.error();
-  };
-  uint64_t low = 0;
-  uint64_t high = 1;
-  for (;; high *= 2) {
-    DR_TRY(const bool there, present(high));
-    if (!there) break;
-    low = high;
-  }
-  while (high - low > 1) {
-    const uint64_t middle = low + (high - low) / 2;
-    DR_TRY(const bool there, present(middle));
-    (there ? low : high) = middle;
-  }
-  return low;
+  return newest_number(store(), [&](uint64_t number) { return commit_name(writer, number); });
 }
 
 Result<Repository::StoredCommit> Repository::read_commit(const WriterId& writer, uint64_t number) const {

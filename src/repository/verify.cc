@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <optional>
 
+#include "repository/note.h"
 #include "repository/verify_log.h"
 #include "repository/verify_snapshots.h"
 
@@ -69,6 +71,26 @@ void check_passphrase_key(VerifyRun& run, const std::string& name) {
   run.finished(name);
 }
 
+// Of what is numbered from 1 with 16 hex digits at its end. Nothing: it is the first, or not so named.
+std::optional<std::string> name_before(const std::string& name) {
+  const size_t at = name.rfind('/') + 1;
+  uint64_t number = 0;
+  const auto [end, failed] = std::from_chars(&name[at], name.data() + name.size(), number, 16);
+  if (failed != std::errc() || *end != '\0' || number < 2) return {};
+  return fmt::format("{}{:016x}", name.substr(0, at), number - 1);
+}
+
+// Notes are few and small: each is read.
+void check_note(VerifyRun& run, const std::string& name) {
+  const FindingBook::Hit hit{{}, "what was noted there"};
+  const auto note = read_note(run.repository, name);
+  if (!note.ok()) run.damage(name, cause_in(name, note.error()), hit);
+  const auto before = name_before(name);
+  if (before && !run.objects.contains(*before)) run.damage(*before, "it is missing", hit);
+  run.report.bytes_read += run.objects.at(name);
+  run.finished(name);
+}
+
 // What stands in no other part's charge.
 void check_others(VerifyRun& run, FrameIndex& index) {
   for (const auto& [name, size] : run.objects) {
@@ -82,6 +104,8 @@ void check_others(VerifyRun& run, FrameIndex& index) {
     } else if (const auto pack = pack_in(name)) {
       if (!run.needed.contains(*pack))
         run.garbage(name, "no commit that can be read names it: left by a crash, or of a backup under way");
+    } else if (name.starts_with("notes/")) {
+      check_note(run, name);
     } else if (name == passphrase_key_name(run.repository)) {
       check_passphrase_key(run, name);
     } else {

@@ -112,6 +112,8 @@ class Dumper {
         return {};
       case RecordKind::kIdentity:
         return dump_identity(record);
+      case RecordKind::kNote:
+        return dump_note(record);
     }
     out_ += fmt::format("unknown kind {}, {} bytes\n", static_cast<int>(kind), record.size());
     return {};
@@ -206,6 +208,18 @@ class Dumper {
     out_ +=
         fmt::format("identity made {} by {}, passphrase {}\n", to_rfc3339(made), version, in.get<uint8_t>());
     return in.at_end() ? Status{} : Error{Errc::kCorrupt, "an identity is longer"};
+  }
+
+  Status dump_note(BytesView record) {
+    ByteReader in(record);
+    in.get<uint8_t>();
+    const auto number = in.get<uint64_t>();
+    const std::string writer = to_hex(in.get_bytes(16));
+    const Instant time{static_cast<int64_t>(in.get<uint64_t>())};
+    const std::string topic = in.get_string();
+    out_ += fmt::format("note {} of {} at {} about {}: {}\n", number, writer, to_rfc3339(time),
+                        show_text(topic), show_text(in.get_string()));
+    return in.at_end() ? Status{} : Error{Errc::kCorrupt, "a note is longer"};
   }
 
   const Repository& repository_;
