@@ -180,7 +180,8 @@ Type<Approval> approval() {
 
 Type<Action> action() {
   return mapping<Action>({
-      field("do", &Action::type, text("a type of step"), required(), "the type of step: see below"),
+      field("do", &Action::type, text("a type of step"), required(),
+            "the type of step; `daruma help steps` lists them"),
       field("with", &Action::with, inputs(), optional(), "its inputs"),
   });
 }
@@ -217,7 +218,8 @@ Field<Step> condition_field() {
 
 Type<Step> step() {
   return mapping<Step>({
-      action_field("do", &Action::type, text("a type of step"), required(), "the type of step: see below"),
+      action_field("do", &Action::type, text("a type of step"), required(),
+                   "the type of step; `daruma help steps` lists them"),
       action_field("with", &Action::with, inputs(), optional(), "its inputs; they may hold references"),
       field("title", &Step::title, words(), optional(), "what it is, for people"),
       field("needs", &Step::needs, list(name()), optional(),
