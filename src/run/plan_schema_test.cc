@@ -61,9 +61,5 @@ TEST(PlanDocuments, TheSchemaKnowsWhatStepsTake) {
       "\"required\":[\"service\"]}}}}]");
 }
 
-TEST(PlanDocuments, TheSchemaIsTheCommittedOne) {
-  expect_committed(plan_schema(step_types()), "docs/plan.schema.json");
-}
-
 }  // namespace
 }  // namespace daruma::run

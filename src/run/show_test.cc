@@ -36,7 +36,8 @@ params: {service: {type: service, default: postgres}, at: {type: time}}
 steps:
   evidence: {do: look, title: {ja: 証拠を保全する, en: Keep evidence}, with: {service: $service, lines: 100}}
   source: {do: look, title: {ja: 復元元を確かめる, en: Prove the source}}
-  stop-apps: {do: change, title: {ja: アプリを停止する, en: Stop the applications}, needs: [evidence, source], timeout: 2m, on_failure: undo}
+  stop-apps: {do: change, title: {ja: アプリを停止する, en: Stop the applications},
+              needs: [evidence, source], timeout: 2m, on_failure: undo}
   wipe: {do: delete, title: {ja: 空にする, en: Empty the volume}, needs: [stop-apps],
          approve: {question: {ja: 消しますか, en: "Delete it?"}, count: 2, groups: [dba]}}
   restore: {do: change, title: {ja: 復元する, en: Restore}, needs: [wipe], retry: {for: 30s}, raise: host-lost}

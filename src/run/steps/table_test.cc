@@ -3,6 +3,7 @@
 #include <set>
 
 #include "os/files.h"
+#include "run/plan_schema.h"
 #include "run/step_type.h"
 
 namespace daruma::run {
@@ -48,6 +49,16 @@ TEST(StepTypes, TheCommittedReferenceIsWhatTheTableSays) {
   const Path written = Path(testing::TempDir()) / "steps.md";
   ASSERT_TRUE(replace_file(*fs, written, as_bytes(steps_reference())).ok());
   EXPECT_EQ(as_text(*committed), steps_reference()) << "cp " << written.native() << " docs/steps.md";
+}
+
+TEST(StepTypes, TheCommittedSchemaOfPlansKnowsEveryType) {
+  const auto fs = real_file_system();
+  const auto committed = read_file(*fs, Path(DARUMA_SOURCE_DIR) / "docs/plan.schema.json", 1 << 20);
+  const Path written = Path(testing::TempDir()) / "plan.schema.json";
+  const std::string schema = plan_schema(step_types());
+  ASSERT_TRUE(replace_file(*fs, written, as_bytes(schema)).ok());
+  EXPECT_TRUE(committed.ok() && as_text(*committed) == schema)
+      << "cp " << written.native() << " docs/plan.schema.json";
 }
 
 }  // namespace
