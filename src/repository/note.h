@@ -27,13 +27,13 @@ struct Note {
 
 std::string note_name(const std::string& topic, const WriterId& writer, uint64_t number);
 
-// Appends, and returns when it is durable. Loses no race: when the number is taken it takes the next. kInvalid:
-// a topic or text against the limits.
+// Appends, and returns when it is durable. Loses no race: when the number is taken it takes the next.
+// kInvalid: a topic or text against the limits.
 Result<Note> put_note(Repository& repository, const std::string& topic, const WriterId& writer,
                       const std::string& text);
 
-// The newest of this writer's that can be read; nullopt: there is none. A note that is damaged is passed over:
-// verify() names it. kCorrupt: none of those that are there can be read.
+// The newest of this writer's that can be read; nullopt: there is none. A note that is damaged is passed
+// over: verify() names it. kCorrupt: none of those that are there can be read.
 Result<std::optional<Note>> newest_note(const Repository& repository, const std::string& topic,
                                         const WriterId& writer);
 
