@@ -22,7 +22,7 @@ using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpQuestion {
   std::string method = "GET";
-  std::string url;
+  std::string url = {};
   HttpHeaders headers = {};
   std::string body = {};
   uint64_t body_most = kMiB;  // of the answer; the rest is not read

@@ -5,6 +5,7 @@
 #include <openssl/x509.h>
 #include <strings.h>
 
+#include <algorithm>
 #include <functional>
 #include <thread>
 
@@ -32,7 +33,8 @@ HttpReceiver::Request parse_head(const std::string& head) {
     at = end + 2;
     const size_t colon = line.find(':');
     if (colon == std::string::npos) continue;
-    request.headers.emplace_back(line.substr(0, colon), line.substr(line.find_first_not_of(' ', colon + 1)));
+    request.headers.emplace_back(line.substr(0, colon),
+                                 line.substr(std::min(line.find_first_not_of(' ', colon + 1), line.size())));
   }
   return request;
 }
