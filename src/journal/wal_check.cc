@@ -1,6 +1,7 @@
 #include "journal/wal_check.h"
 
 #include <algorithm>
+#include <bit>
 #include <set>
 #include <vector>
 
@@ -44,8 +45,8 @@ class Log {
 
   bool header_verifies() const {
     const uint32_t magic = big_endian(bytes_, 0);
-    return (magic & ~1u) == kMagic && page_size() >= 512 && page_size() <= 65536 &&
-           add({}, bytes_.first(24), big()) == sums_at(bytes_, 24);
+    return (magic & ~1u) == kMagic && std::has_single_bit(page_size()) && page_size() >= 512 &&
+           page_size() <= 65536 && add({}, bytes_.first(24), big()) == sums_at(bytes_, 24);
   }
   size_t frames() const { return (bytes_.size() - kHeader) / frame_size(); }
   size_t offset(size_t frame) const { return kHeader + frame * frame_size(); }
