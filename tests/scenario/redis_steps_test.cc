@@ -131,6 +131,41 @@ TEST_F(RedisSteps, PreviewsDeleteNothingAndShowNoPassword) {
   EXPECT_EQ(scratch.fs().list_dir(scratch.path())->size(), 0U);
 }
 
+// The runtime of the service that runs this Redis.
+class RestartsRedis final : public runtime::ServiceRuntime {
+ public:
+  explicit RestartsRedis(RedisServer& redis) : redis_(redis) {}
+  Result<runtime::ServiceStatus> status(Deadline) override { return runtime::ServiceStatus{}; }
+  Status start(Deadline) override { return {}; }
+  Status stop(Deadline) override { return {}; }
+  Status restart(Deadline) override {
+    redis_.kill9();
+    redis_.start();
+    return {};
+  }
+  Status reload(Deadline) override { return {}; }
+  Status recreate(Deadline) override { return {}; }
+  Status scale(uint32_t, Deadline) override { return {}; }
+  Result<std::string> logs(uint32_t, Deadline) override { return std::string(); }
+  Result<runtime::Resources> resources(Deadline) override { return runtime::Resources{}; }
+  Result<std::string> inspect(Deadline) override { return std::string(); }
+  std::vector<std::string> by_hand(std::string_view act) const override { return {std::string(act)}; }
+
+ private:
+  RedisServer& redis_;
+};
+
+TEST_F(RedisSteps, ARestartIsKnownByTheServersNewLife) {
+  EXPECT_TRUE(act("redis.restart", sessions).is(Errc::kInvalid)) << "no service runs it";
+  config.datastores[0].service = "auth";
+  runtime_of = [this](const ServiceConfig&) { return std::make_unique<RestartsRedis>(redis); };
+  StepContext made = context(type("redis.restart"), sessions);
+  recorded = *type("redis.restart").prepare(made);
+  EXPECT_EQ(*reconcile("redis.restart", sessions), Happened::kNo);
+  EXPECT_EQ(why(type("redis.restart").act(made)), "");
+  EXPECT_EQ(*reconcile("redis.restart", sessions), Happened::kYes);
+}
+
 TEST_F(RedisSteps, WaitUntilAnswersOnceRedisDoes) { EXPECT_EQ(why(act("wait_until", sessions)), ""); }
 
 }  // namespace

@@ -15,6 +15,7 @@ std::span<const StepType> http_steps();
 std::span<const StepType> measure_steps();
 std::span<const StepType> network_steps();
 std::span<const StepType> redis_steps();
+std::span<const StepType> redis_delete_steps();
 std::span<const StepType> breaker_steps();
 std::span<const StepType> logs_steps();
 std::span<const StepType> wait_steps();

@@ -7,16 +7,15 @@ class LogSteps : public StepTest {
  protected:
   LogSteps() {
     config.services[0].logs = ServiceLogsConfig{.error = "/error.log", .access = "/http.log"};
-    write(
-        "/error.log",
-        R"({"time":"2026-11-22T12:00:00Z","dependency":"PostgreSQL","message":"lost connection 41"})"
-        "\n"
-        R"({"time":"2026-11-22T12:00:01Z","dependency":"Redis","message":"away","recovered":"by cache"})"
-        "\n"
-        R"({"time":"2026-11-22T12:00:02Z","dependency":"PostgreSQL","message":"lost connection 1234"})"
-        "\n"
-        R"({"time":"2026-11-22T12:00:03Z","message":"disk is full"})"
-        "\n");
+    write("/error.log",
+          R"({"time":"2026-11-22T12:00:00Z","dependency":"PostgreSQL","message":"lost connection 41"})"
+          "\n"
+          R"({"time":"2026-11-22T12:00:01Z","dependency":"Redis","message":"away","recovered":"by cache"})"
+          "\n"
+          R"({"time":"2026-11-22T12:00:02Z","dependency":"PostgreSQL","message":"lost connection 1234"})"
+          "\n"
+          R"({"time":"2026-11-22T12:00:03Z","message":"disk is full"})"
+          "\n");
     std::string access;
     for (const int code : {200, 200, 200, 404, 500})
       access += R"({"time":"2026-11-22T12:00:00Z","statusCode":)" + std::to_string(code) + "}\n";

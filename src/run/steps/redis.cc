@@ -1,24 +1,21 @@
-// redis.*: whether it answers, what it holds, and taking away what must not stay.
+// redis.ping, info, save and restart.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/size.h"
-#include "probe/redis.h"
 #include "run/steps/families.h"
 #include "run/steps/inputs.h"
 #include "run/steps/percentiles.h"
+#include "run/steps/redis_parts.h"
+#include "run/steps/service_parts.h"
 
 namespace daruma::run {
 namespace {
 
 using Kind = InputRow::Kind;
-using Fields = std::map<std::string, std::string, std::less<>>;
 
-constexpr int64_t kScanCount = 500;
-constexpr size_t kPatternsMost = 20;
+constexpr Duration kBetweenLooks = 100ms;
 
 constexpr InputRow kDatastore{"datastore", Kind::kDatastore, true, {}, "a datastore of kind redis"};
 constexpr InputRow kPing[] = {kDatastore};
@@ -28,55 +25,17 @@ constexpr InputRow kInfo[] = {
     {"clients_most", Kind::kInteger, false, {}, "fails when more are connected"},
 };
 constexpr InputRow kSave[] = {kDatastore};
-constexpr InputRow kFlush[] = {kDatastore};
-constexpr InputRow kDrop[] = {
-    kDatastore,
-    {"patterns", Kind::kList, true, {}, "which keys go, as in [\"refresh:*\", \"cache:*\"]"},
-    {"database", Kind::kInteger, false, "0", "the number of the logical database"},
-};
+constexpr InputRow kRestart[] = {kDatastore};
 
 constexpr std::string_view kPingOutputs[] = {"ms"};
 constexpr std::string_view kInfoOutputs[] = {"version", "role", "memory_bytes", "memory_most_bytes",
                                              "clients", "keys", "evicted_keys", "uptime_seconds"};
 constexpr std::string_view kSaveOutputs[] = {"snapshot", "bytes"};
-constexpr std::string_view kFlushOutputs[] = {"snapshot", "bytes", "keys"};
-constexpr std::string_view kDropOutputs[] = {"snapshot", "bytes", "deleted"};
-
-Result<probe::RedisTalk> talk_to(StepContext& context) {
-  DR_TRY(const DatastoreConfig* datastore, datastore_input(context, DatastoreKind::kRedis));
-  DR_TRY(const std::string password, password_of(context, datastore->connection));
-  return probe::RedisTalk::connect(datastore->connection, password, context.clock, context.deadline);
-}
-
-int64_t number_at(const Fields& fields, std::string_view name) {
-  const auto found = fields.find(name);
-  int64_t number = 0;
-  if (found != fields.end())
-    std::from_chars(found->second.data(), found->second.data() + found->second.size(), number);
-  return number;
-}
-
-std::string text_at(const Fields& fields, std::string_view name) {
-  const auto found = fields.find(name);
-  return found == fields.end() ? "" : found->second;
-}
-
-// "db0" → "keys=3,expires=0,avg_ttl=0"; the sum over all databases.
-int64_t keys_in(const Fields& fields) {
-  static constexpr std::string_view kKeys = "keys=";
-  int64_t keys = 0;
-  for (const auto& [name, value] : fields) {
-    if (!name.starts_with("db") || !value.starts_with(kKeys)) continue;
-    int64_t number = 0;
-    std::from_chars(value.data() + kKeys.size(), value.data() + value.size(), number);
-    keys += number;
-  }
-  return keys;
-}
+constexpr std::string_view kRestartOutputs[] = {"ms", "keys"};
 
 Result<Value> ping(StepContext& context) {
   const MonoInstant begin = context.clock.mono();
-  DR_TRY(auto talk, talk_to(context));
+  DR_TRY(auto talk, talk_to_redis(context));
   DR_TRY(const Value answer, talk.ask({"PING"}, context.deadline));
   if (answer != Value("PONG")) return Error{Errc::kFailed, "PING is answered with " + to_json(answer)};
   const Duration took = context.clock.mono() - begin;
@@ -85,13 +44,14 @@ Result<Value> ping(StepContext& context) {
 }
 
 Result<Value> info(StepContext& context) {
-  DR_TRY(auto talk, talk_to(context));
-  DR_TRY(const Fields fields, talk.info(context.deadline));
-  const int64_t memory = number_at(fields, "used_memory"), clients = number_at(fields, "connected_clients");
-  const int64_t keys = keys_in(fields);
-  fmt::print("Redis {}, {}: memory {}, {} clients, {} keys, {} evicted\n", text_at(fields, "redis_version"),
-             text_at(fields, "role"), human_bytes(static_cast<uint64_t>(memory)), clients, keys,
-             number_at(fields, "evicted_keys"));
+  DR_TRY(auto talk, talk_to_redis(context));
+  DR_TRY(const RedisFields fields, talk.info(context.deadline));
+  const int64_t memory = redis_number(fields, "used_memory"),
+                clients = redis_number(fields, "connected_clients");
+  const int64_t keys = redis_keys(fields);
+  fmt::print("Redis {}, {}: memory {}, {} clients, {} keys, {} evicted\n",
+             redis_text(fields, "redis_version"), redis_text(fields, "role"),
+             human_bytes(static_cast<uint64_t>(memory)), clients, keys, redis_number(fields, "evicted_keys"));
   if (const std::string most = text_input(context, "memory_most"); !most.empty()) {
     DR_TRY(const uint64_t bytes_most, parse_bytes(most));
     if (static_cast<uint64_t>(memory) > bytes_most)
@@ -102,135 +62,89 @@ Result<Value> info(StepContext& context) {
   if (input(context, "clients_most") && clients > integer_input(context, "clients_most"))
     return Error{Errc::kFailed, fmt::format("{} clients are connected to Redis, more than {}", clients,
                                             integer_input(context, "clients_most"))};
-  return Value(Value::Map{{"version", text_at(fields, "redis_version")},
-                          {"role", text_at(fields, "role")},
+  return Value(Value::Map{{"version", redis_text(fields, "redis_version")},
+                          {"role", redis_text(fields, "role")},
                           {"memory_bytes", Value(memory)},
-                          {"memory_most_bytes", Value(number_at(fields, "maxmemory"))},
+                          {"memory_most_bytes", Value(redis_number(fields, "maxmemory"))},
                           {"clients", Value(clients)},
                           {"keys", Value(keys)},
-                          {"evicted_keys", Value(number_at(fields, "evicted_keys"))},
-                          {"uptime_seconds", Value(number_at(fields, "uptime_in_seconds"))}});
-}
-
-// All data into the run's folder, proven whole by its check sum; on a connection of its own.
-Result<Value::Map> keep_copy(StepContext& context) {
-  DR_TRY(auto talk, talk_to(context));
-  const Path file = context.directory / (text_input(context, "datastore") + ".rdb");
-  context.say("copies all data of Redis");
-  DR_TRY(const uint64_t bytes, talk.copy_data(context.fs, file, context.deadline));
-  fmt::print("kept all data before: {} ({})\n", file.native(), human_bytes(bytes));
-  return Value::Map{{"snapshot", file.native()}, {"bytes", Value(bytes)}};
+                          {"evicted_keys", Value(redis_number(fields, "evicted_keys"))},
+                          {"uptime_seconds", Value(redis_number(fields, "uptime_in_seconds"))}});
 }
 
 Result<Value> save(StepContext& context) {
-  DR_TRY(Value::Map copy, keep_copy(context));
+  DR_TRY(Value::Map copy, keep_redis_copy(context));
   return Value(std::move(copy));
 }
 
-Result<Value> flush(StepContext& context) {
-  DR_TRY(auto talk, talk_to(context));
-  DR_TRY(const Fields before, talk.info(context.deadline));
-  DR_TRY(Value::Map outputs, keep_copy(context));
-  DR_OK(talk.ask({"FLUSHALL"}, context.deadline));
-  const int64_t keys = keys_in(before);
-  fmt::print("flushed: {} keys\n", keys);
-  outputs.emplace("keys", Value(keys));
-  return Value(std::move(outputs));
+// The service that runs the datastore.
+Result<const ServiceConfig*> service_of(const StepContext& context) {
+  DR_TRY(const DatastoreConfig* datastore, datastore_input(context, DatastoreKind::kRedis));
+  if (const ServiceConfig* service = context.config.service(datastore->service)) return service;
+  return Error{Errc::kInvalid, fmt::format("input 'datastore': no service runs '{}'", datastore->name),
+               fmt::format("set datastores.{}.service in daruma.yaml", datastore->name)};
 }
 
-Result<std::vector<std::string>> patterns_input(const StepContext& context) {
-  DR_TRY(auto patterns, texts_input(context, "patterns"));
-  if (patterns.empty() || patterns.size() > kPatternsMost)
-    return Error{Errc::kInvalid, fmt::format("input 'patterns': give 1 to {}", kPatternsMost)};
-  for (const std::string& pattern : patterns)
-    if (pattern.find_first_not_of("*?") == std::string::npos)
-      return Error{Errc::kInvalid, fmt::format("input 'patterns': '{}' is every key", pattern),
-                   "use redis.flush"};
-  return patterns;
+// Which life of the server this is: Redis draws a new id each time it starts. "" when it does not answer.
+std::string life_of(StepContext& context, Deadline deadline) {
+  const Deadline own = context.deadline;
+  context.deadline = deadline;
+  auto talk = talk_to_redis(context);
+  context.deadline = own;
+  if (!talk.ok()) return "";
+  const auto fields = talk->info(deadline);
+  return fields.ok() ? redis_text(*fields, "run_id") : "";
 }
 
-// Calls `each` with every portion of keys that match; a key may come twice.
-template <class Each>
-Status scan(probe::RedisTalk& talk, const std::string& pattern, Deadline deadline, Each each) {
-  std::string cursor = "0";
-  do {
-    DR_TRY(const Value answer,
-           talk.ask({"SCAN", cursor, "MATCH", pattern, "COUNT", std::to_string(kScanCount)}, deadline));
-    const Value::List* pair = answer.list();
-    if (!pair || pair->size() != 2 || !(*pair)[1].list())
-      return Error{Errc::kFailed, "SCAN is answered with " + to_json(answer)};
-    cursor = to_text((*pair)[0]);
-    std::vector<std::string> keys;
-    for (const Value& key : *(*pair)[1].list()) keys.push_back(to_text(key));
-    if (!keys.empty()) DR_OK(each(std::move(keys)));
-  } while (cursor != "0");
-  return {};
+Deadline soon(const StepContext& context) {
+  return {std::min(context.deadline.at, context.clock.after(2s).at)};
 }
 
-Status choose_database(StepContext& context, probe::RedisTalk& talk) {
-  const int64_t database = integer_input(context, "database");
-  if (database == 0) return {};
-  DR_OK(talk.ask({"SELECT", std::to_string(database)}, context.deadline));
-  return {};
+Result<Value> record_life(StepContext& context) {
+  DR_OK(service_of(context));
+  return Value(Value::Map{{"life", life_of(context, soon(context))}});
 }
 
-Result<Value> drop(StepContext& context) {
-  DR_TRY(const auto patterns, patterns_input(context));
-  DR_TRY(Value::Map outputs, keep_copy(context));
-  DR_TRY(auto talk, talk_to(context));
-  DR_OK(choose_database(context, talk));
-  int64_t deleted = 0;
-  for (const std::string& pattern : patterns)
-    DR_OK(scan(talk, pattern, context.deadline, [&](std::vector<std::string> keys) -> Status {
-      keys.insert(keys.begin(), "UNLINK");
-      DR_TRY(const Value count, talk.ask(keys, context.deadline));
-      deleted += count.integer() ? *count.integer() : 0;
-      return {};
-    }));
-  fmt::print("deleted {} keys like {}\n", deleted, fmt::join(patterns, ", "));
-  outputs.emplace("deleted", Value(deleted));
-  return Value(std::move(outputs));
+Result<Happened> was_restarted(StepContext& context) {
+  const std::string now = life_of(context, soon(context));
+  if (now.empty()) return Happened::kNo;  // it is down: starting it again is what is wanted
+  return now == context.recorded.text_at("life") ? Happened::kNo : Happened::kYes;
 }
 
-std::string cli(const StepContext& context, const std::vector<std::string>& words) {
-  const auto datastore = datastore_input(context, DatastoreKind::kRedis);
-  if (!datastore.ok()) return "# " + datastore.error().what;
-  const ConnectionConfig& connection = (*datastore)->connection;
-  std::vector<std::string> argv{"redis-cli"};
-  if (connection.host.starts_with('/'))
-    argv.insert(argv.end(), {"-s", connection.host});
-  else
-    argv.insert(argv.end(), {"-h", connection.host, "-p", std::to_string(connection.port)});
-  if (!connection.user.empty()) argv.insert(argv.end(), {"--user", connection.user});
-  argv.insert(argv.end(), words.begin(), words.end());
-  std::string line;
-  if (const auto& password = connection.password)
-    line = password->environment.empty()
-               ? fmt::format("REDISCLI_AUTH=\"$(cat {})\" ", shell_word(password->file.native()))
-               : fmt::format("REDISCLI_AUTH=\"${}\" ", password->environment);
-  return line + shell_line(argv);
+Result<Value> restart(StepContext& context) {
+  DR_TRY(const ServiceConfig* service, service_of(context));
+  const MonoInstant begin = context.clock.mono();
+  context.say("restart " + service->name);
+  DR_OK(context.runtime_of(*service)->restart(context.deadline));
+  for (;;) {
+    auto talk = talk_to_redis(context);
+    const auto fields = talk.ok() ? talk->info(context.deadline) : Result<RedisFields>(talk.error());
+    // While it reads its data from disk it answers, and knows no keys yet.
+    if (fields.ok() && redis_number(*fields, "loading") == 0) {
+      const Duration took = context.clock.mono() - begin;
+      fmt::print("{} answers again after {}, with {} keys\n", service->name, human_duration(took),
+                 redis_keys(*fields));
+      return Value(Value::Map{{"ms", Value(ms_of(took))}, {"keys", Value(redis_keys(*fields))}});
+    }
+    if (!fields.ok() && fields.is(Errc::kRefused)) return fields.error();
+    const std::string why = fields.ok() ? "it reads its data from disk" : fields.error().what;
+    context.say(fmt::format("waits for {}: {}", service->name, why));
+    if (context.deadline.passed(context.clock.mono()) || !context.clock.pause(kBetweenLooks, context.stop))
+      return Error{Errc::kCancelled,
+                   fmt::format("{} was restarted and does not answer: {}", service->name, why)};
+  }
 }
 
-std::string copy_line(const StepContext& context) {
-  return cli(context, {"--rdb", text_input(context, "datastore") + ".rdb"});
-}
-
-std::vector<std::string> ping_by_hand(const StepContext& context) { return {cli(context, {"PING"})}; }
+std::vector<std::string> ping_by_hand(const StepContext& context) { return {redis_cli(context, {"PING"})}; }
 std::vector<std::string> info_by_hand(const StepContext& context) {
-  return {cli(context, {"INFO", "memory"}), cli(context, {"INFO", "clients"})};
+  return {redis_cli(context, {"INFO", "memory"}), redis_cli(context, {"INFO", "clients"})};
 }
-std::vector<std::string> save_by_hand(const StepContext& context) { return {copy_line(context)}; }
-std::vector<std::string> flush_by_hand(const StepContext& context) {
-  return {copy_line(context), cli(context, {"FLUSHALL"})};
-}
-std::vector<std::string> drop_by_hand(const StepContext& context) {
-  std::vector<std::string> lines{copy_line(context)};
-  const std::string database = std::to_string(integer_input(context, "database"));
-  if (const auto patterns = texts_input(context, "patterns"); patterns.ok())
-    for (const std::string& pattern : *patterns)
-      lines.push_back(fmt::format("{} | xargs -r -d '\\n' {}",
-                                  cli(context, {"-n", database, "--scan", "--pattern", pattern}),
-                                  cli(context, {"-n", database, "UNLINK"})));
+std::vector<std::string> save_by_hand(const StepContext& context) { return {redis_copy_line(context)}; }
+std::vector<std::string> restart_by_hand(const StepContext& context) {
+  const auto service = service_of(context);
+  if (!service.ok()) return {"# " + service.error().what};
+  std::vector<std::string> lines = context.runtime_of(**service)->by_hand("restart");
+  lines.push_back(redis_cli(context, {"PING"}));
   return lines;
 }
 
@@ -246,30 +160,12 @@ Result<Preview> preview_save(StepContext& context) {
                  .by_hand = save_by_hand(context)};
 }
 
-Result<Preview> preview_flush(StepContext& context) {
-  DR_TRY(auto talk, talk_to(context));
-  DR_TRY(const Fields fields, talk.info(context.deadline));
-  return Preview{
-      .would = {"keep a copy of all data of Redis with the run",
-                fmt::format("delete all {} keys of {}", keys_in(fields), text_input(context, "datastore"))},
-      .by_hand = flush_by_hand(context)};
-}
-
-Result<Preview> preview_drop(StepContext& context) {
-  DR_TRY(const auto patterns, patterns_input(context));
-  DR_TRY(auto talk, talk_to(context));
-  DR_OK(choose_database(context, talk));
-  Preview preview{.would = {"keep a copy of all data of Redis with the run"},
-                  .by_hand = drop_by_hand(context)};
-  for (const std::string& pattern : patterns) {
-    size_t keys = 0;
-    DR_OK(scan(talk, pattern, context.deadline, [&](const std::vector<std::string>& found) -> Status {
-      keys += found.size();
-      return {};
-    }));
-    preview.would.push_back(fmt::format("delete about {} keys like {}", keys, pattern));
-  }
-  return preview;
+Result<Preview> preview_restart(StepContext& context) {
+  DR_TRY(const ServiceConfig* service, service_of(context));
+  const auto now = context.runtime_of(*service)->status(context.deadline);
+  return Preview{.would = {fmt::format("restart {} ({}, {})", service->name, runtime_word(service->runtime),
+                                       now.ok() ? describe(*now) : now.error().what)},
+                 .by_hand = restart_by_hand(context)};
 }
 
 constexpr StepType kTypes[] = {
@@ -297,24 +193,18 @@ constexpr StepType kTypes[] = {
      .act = save,
      .preview = preview_save,
      .by_hand = save_by_hand},
-    {.name = "redis.flush",
-     .summary = "deletes all keys of a Redis, after a copy of them was kept with the run",
-     .effect = Effect::kDestroy,
-     .timeout = std::chrono::minutes(10),
-     .inputs = kFlush,
-     .outputs = kFlushOutputs,
-     .act = flush,
-     .preview = preview_flush,
-     .by_hand = flush_by_hand},
-    {.name = "redis.drop",
-     .summary = "deletes the keys of a Redis that match patterns, after a copy of all was kept with the run",
-     .effect = Effect::kDestroy,
-     .timeout = std::chrono::minutes(10),
-     .inputs = kDrop,
-     .outputs = kDropOutputs,
-     .act = drop,
-     .preview = preview_drop,
-     .by_hand = drop_by_hand},
+    {.name = "redis.restart",
+     .summary = "restarts the service that runs a Redis, and waits until it answers with its data",
+     .effect = Effect::kChange,
+     .after_crash = AfterCrash::kReconcile,
+     .timeout = std::chrono::minutes(2),
+     .inputs = kRestart,
+     .outputs = kRestartOutputs,
+     .prepare = record_life,
+     .act = restart,
+     .preview = preview_restart,
+     .reconcile = was_restarted,
+     .by_hand = restart_by_hand},
 };
 
 }  // namespace

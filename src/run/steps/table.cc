@@ -17,6 +17,7 @@ std::vector<StepType> collect() {
   add(measure_steps());
   add(network_steps());
   add(redis_steps());
+  add(redis_delete_steps());
   add(breaker_steps());
   add(logs_steps());
   add(wait_steps());

@@ -112,10 +112,7 @@ class StepTest : public testing::Test {
             .fs = *fs,
             .clock = *clock,
             .processes = *processes,
-            .runtime_of =
-                [this](const ServiceConfig& service) {
-                  return std::make_unique<TestRuntime>(service.name, services[service.name], acts);
-                },
+            .runtime_of = runtime_of,
             .run = "2026-11-22-test-1",
             .step = "step",
             .directory = directory,
@@ -175,6 +172,10 @@ class StepTest : public testing::Test {
   }
 
   Config config;
+  std::function<std::unique_ptr<runtime::ServiceRuntime>(const ServiceConfig&)> runtime_of =
+      [this](const ServiceConfig& service) {
+        return std::make_unique<TestRuntime>(service.name, services[service.name], acts);
+      };
   SimFileSystem sim;
   FileSystem* fs = &sim;
   Path directory = "/run/1";  // of the attempt
