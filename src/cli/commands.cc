@@ -59,6 +59,44 @@ constexpr std::array<OptionRow, 1> kVerifyOptions{{
     {"--read-data", Form::kFlag, "", "read and check every byte, not only what names what"},
 }};
 
+constexpr std::array<ArgumentRow, 1> kRecoverArguments{{
+    {"PLAN", "its name, as `daruma plan list` shows it, or its file"},
+}};
+constexpr std::array<OptionRow, 6> kRecoverOptions{{
+    {"--target", Form::kChoice, "production|staging|sandbox", "where to act; without it, production"},
+    {"--param", Form::kPair, "NAME=VALUE", "a parameter of the plan", false, true},
+    {"--dry-run", Form::kFlag, "", "show what would be done, to what; do nothing"},
+    {"--yes", Form::kFlag, "", "agree now to what you may agree to yourself"},
+    {"--reason", Form::kText, "TEXT", "why; stands in the journal and the report"},
+    {"--no-wait", Form::kFlag, "", "end with 4 as soon as only a person can go on"},
+}};
+constexpr std::array<std::string_view, 3> kRecoverExamples{
+    "daruma recover auth-service-down",
+    "daruma recover postgres-corruption --dry-run",
+    "daruma recover ./mine.yaml --param service=auth-service --reason 'ticket 4711'",
+};
+constexpr std::array<ArgumentRow, 1> kRunArguments{{{"RUN", "its id, as `daruma runs` shows it"}}};
+constexpr std::array<ArgumentRow, 1> kRunsArguments{{{"RUN", "which; without it, the newest are listed", false}}};
+constexpr std::array<OptionRow, 2> kResumeOptions{{
+    {"--yes", Form::kFlag, "", "agree now to what you may agree to yourself"},
+    {"--no-wait", Form::kFlag, "", "end with 4 as soon as only a person can go on"},
+}};
+constexpr std::array<ArgumentRow, 2> kApproveArguments{{
+    {"RUN", "its id, as `daruma runs` shows it"},
+    {"STEP", "the step that waits"},
+}};
+constexpr std::array<OptionRow, 3> kApproveOptions{{
+    {"--reject", Form::kFlag, "", "say no: what was done is undone, or the task is not done"},
+    {"--reason", Form::kText, "TEXT", "why"},
+    {"--break-glass", Form::kFlag, "", "alone, against the policy; needs a reason, and is alarmed"},
+}};
+constexpr std::array<OptionRow, 1> kAbortOptions{{{"--reason", Form::kText, "TEXT", "why"}}};
+constexpr std::array<ArgumentRow, 2> kPlanArguments{{
+    {"ACT", "list, show, check, render or import"},
+    {"PLAN", "which; of check, all when none is named", false, true},
+}};
+constexpr std::array<ArgumentRow, 1> kAttemptArguments{{{"DIR", "the attempt's directory"}}};
+
 constexpr std::array<OptionRow, 2> kWalGetOptions{{
     {"--datastore", Form::kText, "DATASTORE", "whose log it is", true},
     {"--until", Form::kText, "LSN", "where the log ends for this recovery, however far it has grown"},
@@ -82,7 +120,7 @@ constexpr std::array<OptionRow, 2> kHelpOptions{{
     {"--schema", Form::kFlag, "", "print docs/daruma.schema.json", false, false, true},
 }};
 
-constexpr std::array<CommandRow, 12> kCommands{{
+constexpr std::array<CommandRow, 20> kCommands{{
     {.name = "demo",
      .group = Group::kSetUp,
      .summary = "tell the whole story on this machine, in a scratch directory",
@@ -147,6 +185,56 @@ constexpr std::array<CommandRow, 12> kCommands{{
      .options = kRestoreOptions,
      .examples = kRestoreExamples,
      .run = &run_restore},
+    {.name = "recover",
+     .group = Group::kWhenItBurns,
+     .summary = "carry out a recovery plan",
+     .details = "Every step stands in the journal before it acts and after: a run survives the death of\n"
+                "this process, and `daruma resume` goes on with it. A step that destroys asks for an\n"
+                "approval first. One run at a time holds a target.",
+     .arguments = kRecoverArguments,
+     .options = kRecoverOptions,
+     .examples = kRecoverExamples,
+     .run = &run_recover},
+    {.name = "runs",
+     .group = Group::kWhenItBurns,
+     .summary = "show runs: their steps, and what they wait for",
+     .arguments = kRunsArguments,
+     .run = &run_runs},
+    {.name = "resume",
+     .group = Group::kWhenItBurns,
+     .summary = "go on with a run that stands still",
+     .arguments = kRunArguments,
+     .options = kResumeOptions,
+     .run = &run_resume},
+    {.name = "approve",
+     .group = Group::kWhenItBurns,
+     .summary = "agree to a step that waits for it, or say that a task is done",
+     .arguments = kApproveArguments,
+     .options = kApproveOptions,
+     .run = &run_approve},
+    {.name = "abort",
+     .group = Group::kWhenItBurns,
+     .summary = "give a run up, and undo what can be undone",
+     .arguments = kRunArguments,
+     .options = kAbortOptions,
+     .run = &run_abort},
+    {.name = "plan",
+     .group = Group::kEveryDay,
+     .summary = "look at recovery plans: list, show, check, render, import",
+     .arguments = kPlanArguments,
+     .run = &run_plan},
+    {.name = "__step",
+     .group = Group::kHidden,
+     .summary = "hold one attempt at a step",
+     .arguments = kAttemptArguments,
+     .config = ConfigUse::kNone,
+     .run = &run_step},
+    {.name = "__act",
+     .group = Group::kHidden,
+     .summary = "act in one attempt at a step",
+     .arguments = kAttemptArguments,
+     .config = ConfigUse::kNone,
+     .run = &run_act},
     {.name = "wal-get",
      .group = Group::kPlumbing,
      .summary = "hand PostgreSQL a piece of the log: its restore_command",

@@ -69,6 +69,14 @@ int run_wal_get(App& app, const Invocation& invocation);
 int run_serve(App& app, const Invocation& invocation);
 int run_status(App& app, const Invocation& invocation);
 int run_shim(App& app, const Invocation& invocation);
+int run_recover(App& app, const Invocation& invocation);
+int run_resume(App& app, const Invocation& invocation);
+int run_runs(App& app, const Invocation& invocation);
+int run_approve(App& app, const Invocation& invocation);
+int run_abort(App& app, const Invocation& invocation);
+int run_plan(App& app, const Invocation& invocation);
+int run_step(App& app, const Invocation& invocation);
+int run_act(App& app, const Invocation& invocation);
 int run_help(App& app, const Invocation& invocation);
 int run_version(App& app, const Invocation& invocation);
 

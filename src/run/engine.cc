@@ -43,6 +43,11 @@ class Engine {
     return {};
   }
 
+  Status post(EventBody body) {
+    DR_OK(fit(body));
+    return append({body});
+  }
+
   RunState take_state() && { return std::move(state_); }
 
  private:
@@ -249,6 +254,11 @@ Result<RunState> carry_out(const EngineParts& parts, const std::string& run, uin
   DR_OK(engine.take(epoch, pid));
   DR_OK(engine.carry_on());
   return std::move(engine).take_state();
+}
+
+Status post_letter(const EngineParts& parts, const std::string& run, EventBody body) {
+  DR_TRY(RunState state, load_run(parts.journal, run, parts.find_type));
+  return Engine(parts, std::move(state), stream_of(run), {}).post(std::move(body));
 }
 
 }  // namespace daruma::run

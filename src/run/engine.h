@@ -105,4 +105,7 @@ Result<RunState> load_run(Journal& journal, const std::string& run, const FindTy
 Result<RunState> carry_out(const EngineParts& parts, const std::string& run, uint64_t epoch, int64_t pid,
                            std::stop_token stop);
 
+// What a person asks of a run that nobody carries out now. kRefused: it may not be asked, with the reason.
+Status post_letter(const EngineParts& parts, const std::string& run, EventBody body);
+
 }  // namespace daruma::run

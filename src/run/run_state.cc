@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/digest.h"
+#include "run/step_inputs.h"
 
 namespace daruma::run {
 namespace {
@@ -21,22 +22,6 @@ Error does_not_follow(const JournalEvent& event, const std::string& why) {
 
 bool has_ended(StepPhase phase) {
   return phase == StepPhase::kSucceeded || phase == StepPhase::kFailed || phase == StepPhase::kSkipped;
-}
-
-// An input's standard as a value of its kind.
-Value standard_value(const InputRow& row) {
-  int64_t number = 0;
-  const char* end = row.standard.data() + row.standard.size();
-  switch (row.kind) {
-    case InputRow::Kind::kInteger:
-      if (std::from_chars(row.standard.data(), end, number).ptr == end) return number;
-      break;
-    case InputRow::Kind::kBoolean:
-      return row.standard == "true";
-    default:
-      break;
-  }
-  return row.standard;
 }
 
 // The steps of the finish, one after the other, whatever became of the run.
@@ -55,7 +40,9 @@ std::vector<Step> finish_steps(const Finish& finish, std::string_view group) {
   if (finish.report) add("finish.report", kReport, {});
   for (const std::string& channel : finish.notify)
     add("finish.notify." + channel, kNotify,
-        {{"channel", channel}, {"ja", "$run.summary.ja"}, {"en", "$run.summary.en"}, {"key", "$run.id"}});
+        {{"channels", Value::List{channel}},
+         {"title", Value().set("ja", "$run.summary.ja").set("en", "$run.summary.en")},
+         {"outcome", "$run.notice"}});
   return steps;
 }
 
@@ -99,6 +86,10 @@ std::optional<Value> RunState::value_of(std::string_view name) const {
   if (name == "run.started_at") return Value(to_rfc3339(started_at_));
   if (name == "run.id") return Value(id_);
   if (name == "run.outcome") return Value(to_string(outcome().outcome));
+  if (name == "run.notice") {
+    const RunOutcome now = outcome().outcome;
+    return Value(now == RunOutcome::kSucceeded ? "succeeded" : now == RunOutcome::kIncomplete ? "partial" : "failed");
+  }
   if (name == "run.summary.ja" || name == "run.summary.en") return Value(summary(name.ends_with("ja")));
   if (!name.starts_with("steps.")) return std::nullopt;
   name.remove_prefix(6);
@@ -137,11 +128,8 @@ Result<Value::Map> RunState::inputs(const Step& step, Verb verb) const {
   const Action& action = verb == Verb::kUndo && step.undo ? *step.undo : step.action;
   const Lookup outer = [this](std::string_view name) { return value_of(name); };
   DR_TRY(const Value filled, fill(Value(action.with), lookup_for(created_->plan, step, outer)));
-  Value::Map inputs = *filled.map();
-  if (const StepType* type = find_type_(action.type))
-    for (const InputRow& row : type->inputs)
-      if (!row.standard.empty() && !inputs.contains(row.name)) inputs.emplace(row.name, standard_value(row));
-  return inputs;
+  const StepType* type = find_type_(action.type);
+  return type ? step_inputs(*type, *filled.map()) : *filled.map();
 }
 
 Result<std::string> RunState::inputs_hash(const Step& step) const {

@@ -19,7 +19,6 @@ namespace daruma::run {
 struct RunnerWorld {
   FileSystem& fs;
   Clock& clock;
-  Random& random;
   ProcessRunner& processes;
   Path daruma_program;  // ourselves
 };

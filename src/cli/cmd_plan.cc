@@ -1,0 +1,90 @@
+#include <fmt/format.h>
+
+#include "base/table.h"
+#include "cli/commands.h"
+#include "cli/run_session.h"
+#include "cli/run_view.h"
+#include "os/environment.h"
+#include "run/check.h"
+#include "run/step_type.h"
+
+namespace daruma {
+namespace {
+
+using namespace run;
+
+// A program by its path, or by its name in PATH.
+bool is_there(FileSystem& fs, const std::string& program) {
+  if (program.find('/') != std::string::npos) return fs.info(program).ok();
+  std::string path = environment_variable("PATH").value_or("/usr/bin:/bin");
+  for (size_t at = 0; at <= path.size();) {
+    const size_t end = std::min(path.find(':', at), path.size());
+    if (fs.info(Path(path.substr(at, end - at)) / program).ok()) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+std::vector<run::Finding> findings_of(const App& app, const Library& library, const Plan& plan) {
+  CheckWorld world{.types = step_types(), .config = &*app.config};
+  world.find_plan = library.finder();
+  world.has_program = [&app](const std::string& program) { return is_there(app.fs, program); };
+  world.now = app.clock.now();
+  return check_plan(plan, world);
+}
+
+Result<int> list(App& app, const Library& library) {
+  Table table({{"plan"}, {"level", Table::Align::kRight}, {"steps", Table::Align::kRight}, {"title"}});
+  Value::List all;
+  for (const Plan& plan : library.plans) {
+    table.row({plan.name, plan.level == 0 ? "" : std::to_string(plan.level), std::to_string(plan.steps.size()),
+               in_our_language(plan.title, "")});
+    all.push_back(Value().set("plan", plan.name).set("level", plan.level).set("file", plan.file.string()));
+  }
+  if (app.json) app.out.write(to_json(Value().set("plans", std::move(all))) + "\n");
+  else app.out.write(table.text());
+  for (const BadPlan& bad : library.bad) app.err.write(fmt::format("not a plan:\n{}\n", bad.what));
+  return library.bad.empty() ? kDone : kFailed;
+}
+
+Result<int> check(App& app, const Library& library, const std::vector<std::string>& words) {
+  std::vector<Plan> plans = words.empty() ? library.plans : std::vector<Plan>();
+  for (const std::string& word : words) {
+    DR_TRY(Plan plan, find_plan(app, library, word));
+    plans.push_back(std::move(plan));
+  }
+  size_t errors = words.empty() ? library.bad.size() : 0, warnings = 0;
+  Value::List all;
+  for (const BadPlan& bad : library.bad)
+    if (words.empty() && !app.json) app.out.write(bad.what + "\n");
+  for (const Plan& plan : plans)
+    for (const run::Finding& finding : findings_of(app, library, plan)) {
+      ++(finding.severity == Severity::kError ? errors : warnings);
+      all.push_back(Value().set("plan", plan.name).set("severity", to_string(finding.severity)).set("line", finding.line)
+                        .set("place", finding.place).set("what", finding.what));
+      if (!app.json) app.out.write(to_line(finding, plan.file) + "\n");
+    }
+  if (app.json)
+    app.out.write(to_json(Value().set("ok", errors == 0).set("findings", std::move(all))) + "\n");
+  else
+    app.out.write(fmt::format("{} {}, {} errors, {} warnings\n", plans.size(), plans.size() == 1 ? "plan" : "plans", errors, warnings));
+  return errors == 0 ? kDone : kFailed;
+}
+
+}  // namespace
+
+int run_plan(App& app, const Invocation& invocation) {
+  const std::string& act = invocation.arguments.at(0);
+  const std::vector<std::string> words(invocation.arguments.begin() + 1, invocation.arguments.end());
+  const auto go = [&]() -> Result<int> {
+    DR_TRY(const Library library, open_library(app));
+    if (act == "list") return list(app, library);
+    if (act == "check") return check(app, library, words);
+    if (words.empty()) return Error{Errc::kInvalid, fmt::format("daruma plan {}: which plan?", act), "name one; daruma plan list shows them"};
+    return Error{Errc::kInvalid, fmt::format("daruma plan: '{}' is not list, show, check, render or import", act)};
+  };
+  const Result<int> code = go();
+  return code.ok() ? *code : report(app, code.error());
+}
+
+}  // namespace daruma

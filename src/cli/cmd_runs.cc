@@ -1,0 +1,118 @@
+#include <fmt/format.h>
+
+#include "base/table.h"
+#include "cli/commands.h"
+#include "cli/run_session.h"
+#include "cli/run_view.h"
+
+namespace daruma {
+namespace {
+
+using namespace run;
+
+constexpr size_t kListed = 20;
+constexpr Duration kAnswerWithin = 10s;
+
+std::string state_word(RunPlace& place, const RunState& state) {
+  if (state.end()) return std::string(to_string(state.end()->outcome));
+  if (!waits_for(state).empty()) return "waits for a person";
+  const auto carried = place.is_carried(state.id());
+  return carried.ok() && *carried ? "runs" : "stands still";
+}
+
+Value as_value(RunPlace& place, const RunState& state) {
+  Value value;
+  value.set("run", state.id()).set("plan", state.created().plan.plan.name).set("state", state_word(place, state));
+  value.set("target", std::string(to_string(state.created().target))).set("started_at", to_rfc3339(state.started_at()));
+  value.set("by", state.created().by.name);
+  if (state.ended_at()) value.set("ended_at", to_rfc3339(*state.ended_at()));
+  Value::List steps;
+  for (const Step& step : state.steps()) {
+    const StepState& at = state.at(step.id);
+    Value entry;
+    entry.set("step", step.id).set("do", step.action.type).set("state", std::string(to_string(at.phase)));
+    entry.set("attempts", at.attempts.size()).set("undone", at.undone).set("outputs", at.outputs).set("error", at.error);
+    steps.push_back(std::move(entry));
+  }
+  return value.set("steps", std::move(steps));
+}
+
+Result<int> show_one(App& app, RunPlace& place, const std::string& id) {
+  DR_TRY(const RunState state, load_run(place.journal(), id, find_step_type));
+  app.out.write(app.json ? to_json(as_value(place, state)) + "\n" : describe(app, state));
+  return kDone;
+}
+
+Result<int> list(App& app, RunPlace& place) {
+  DR_TRY(const auto ids, place.runs(kListed));
+  Value::List all;
+  Table table({{"run"}, {"target"}, {"started"}, {"by"}, {"state"}});
+  for (const std::string& id : ids) {
+    DR_TRY(const RunState state, load_run(place.journal(), id, find_step_type));
+    all.push_back(as_value(place, state));
+    table.row({id, std::string(to_string(state.created().target)), to_rfc3339(state.started_at()).substr(0, 19) + "Z",
+               state.created().by.name, state_word(place, state)});
+  }
+  if (app.json) app.out.write(to_json(Value().set("runs", std::move(all))) + "\n");
+  else app.out.write(ids.empty() ? "no plan has been run yet; daruma plan list shows what could be\n" : table.text());
+  return kDone;
+}
+
+// Over the socket of whoever carries the run out; else into the journal ourselves.
+Status ask(App& app, const std::string& id, const Request& request) {
+  const Status asked = ask_control(app.config->state, id, request, kAnswerWithin);
+  if (!asked.is(Errc::kUnavailable) && !asked.is(Errc::kNotFound)) return asked;
+  DR_TRY(RunPlace place, open_runs(app));
+  DR_TRY(const RunState state, load_run(place.journal(), id, find_step_type));
+  DR_TRY(const bool carried, place.is_carried(id));
+  if (carried) return asked;  // somebody does, and does not answer
+  const RunnerWorld world = runner_world(app);
+  const auto hands = runner_hands(world, place, id, config_file(app));
+  return post_letter({.journal = place.journal(), .clock = app.clock, .hands = *hands, .find_type = find_step_type}, id,
+                     event_of(request, person_of(this_user())));
+}
+
+int tell(App& app, const Status& status, const std::string& done) {
+  if (!status.ok()) return report(app, status.error());
+  if (app.json) app.out.write(to_json(Value().set("ok", true)) + "\n");
+  else app.out.write(done + "\n");
+  return kDone;
+}
+
+}  // namespace
+
+int run_runs(App& app, const Invocation& invocation) {
+  const auto show = [&]() -> Result<int> {
+    DR_TRY(RunPlace place, open_runs(app));
+    return invocation.arguments.empty() ? list(app, place) : show_one(app, place, invocation.arguments[0]);
+  };
+  const Result<int> code = show();
+  return code.ok() ? *code : report(app, code.error());
+}
+
+int run_approve(App& app, const Invocation& invocation) {
+  const std::string& id = invocation.arguments.at(0);
+  Request request{.step = invocation.arguments.at(1)};
+  request.yes = !invocation.has("--reject");
+  request.break_glass = invocation.has("--break-glass");
+  request.reason = invocation.value("--reason").value_or("");
+  // Whether the step waits for an approval or for an answer, only its run knows.
+  Status asked = ask(app, id, request);
+  if (asked.is(Errc::kRefused) && asked.error().what.find("does not wait for an approval") != std::string::npos) {
+    request.kind = Request::Kind::kAnswer;
+    asked = ask(app, id, request);
+  }
+  return tell(app, asked, fmt::format("{} {} of {}", request.yes ? "approved" : "rejected", request.step, id));
+}
+
+int run_abort(App& app, const Invocation& invocation) {
+  const std::string& id = invocation.arguments.at(0);
+  Request request{.kind = Request::Kind::kAbort, .step = ""};
+  request.reason = invocation.value("--reason").value_or("");
+  return tell(app, ask(app, id, request),
+              fmt::format("{} is being aborted: what can be undone is undone, newest first\n"
+                          "where nobody carries it out, do so: daruma resume {}",
+                          id, id));
+}
+
+}  // namespace daruma

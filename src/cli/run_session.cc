@@ -1,0 +1,60 @@
+#include "cli/run_session.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cli/run_view.h"
+#include "os/environment.h"
+
+namespace daruma {
+
+using namespace run;
+
+Result<Library> open_library(const App& app) {
+  return load_library(app.fs, app.config->file.empty() ? app.working_directory : app.config->file.parent_path(),
+                      app.config->plans);
+}
+
+Result<Plan> find_plan(const App& app, const Library& library, const std::string& word) {
+  if (word.find('/') == std::string::npos && !word.ends_with(".yaml")) return library.find(word);
+  return load_plan(app.fs, (app.working_directory / word).lexically_normal());
+}
+
+Result<RunPlace> open_runs(const App& app) { return RunPlace::open(app.fs, app.clock, app.config->state); }
+
+RunnerWorld runner_world(const App& app) { return {app.fs, app.clock, app.processes, this_program()}; }
+
+Path config_file(const App& app) { return app.config->file; }
+
+Result<Target> target_of(const App& app, const std::optional<std::string>& word) {
+  const std::string name = word.value_or("production");
+  const auto known = std::ranges::find(app.config->targets, name, &TargetConfig::name);
+  if (word && known == app.config->targets.end())
+    return Error{Errc::kRefused, fmt::format("daruma.yaml has no target '{}'", name), "name it under `targets:`"};
+  return name == "staging" ? Target::kStaging : name == "sandbox" ? Target::kSandbox : Target::kProduction;
+}
+
+Result<RunState> carry_out_here(App& app, RunPlace& place, const std::string& id, bool confirms, bool wait) {
+  DR_TRY(const RunState before, load_run(place.journal(), id, find_step_type));
+  DR_TRY(const Seat seat, place.take(before));
+  DR_TRY(const auto control, serve_control(app.fs, app.clock, app.config->state, id));
+  const RunnerWorld world = runner_world(app);
+  const auto hands = runner_hands(world, place, id, config_file(app));
+  RunView view(app, place);
+  EngineParts parts{.journal = place.journal(), .clock = app.clock, .hands = *hands, .find_type = find_step_type};
+  parts.wait_for_people = wait;
+  parts.letter = [&] { return control->letter(); };
+  const Person us = person_of(this_user());
+  parts.on_event = [&](const RunState& state, const JournalEvent& event) {
+    view.show(state, event);
+    const auto asked = event_of(event);
+    const auto* approval = asked.ok() ? std::get_if<ApprovalAsked>(&*asked) : nullptr;
+    if (approval && confirms && state.created().by_starter)
+      control->put({.step = approval->step, .reason = "--yes"}, us);
+  };
+  auto state = carry_out(parts, id, seat.epoch, this_pid(), app.stop);
+  return state;
+}
+
+}  // namespace daruma

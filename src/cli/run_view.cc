@@ -1,0 +1,206 @@
+#include "cli/run_view.h"
+
+#include <fmt/format.h>
+
+#include "base/table.h"
+#include "os/environment.h"
+#include "os/files.h"
+
+namespace daruma {
+namespace {
+
+using namespace run;
+
+constexpr size_t kTitleWidth = 44;
+
+std::string clock_time(Instant at) { return to_rfc3339(at).substr(11, 8); }
+
+std::string title_of(const Step& step) { return in_our_language(step.title, step.id); }
+
+std::string took(const StepState& state) {
+  if (!state.ended || state.attempts.empty()) return "";
+  const Duration time = *state.ended - state.attempts.front().started;
+  const size_t acts = static_cast<size_t>(
+      std::count_if(state.attempts.begin(), state.attempts.end(), [](const Attempt& attempt) { return attempt.verb == Verb::kAct; }));
+  return human_duration(time) + (acts > 1 ? fmt::format(", {} attempts", acts) : "");
+}
+
+struct Look {
+  Colour colour;
+  std::string_view mark;
+};
+
+Look look_of(const StepState& state) {
+  if (state.undone) return {Colour::kYellow, "↶"};
+  switch (state.phase) {
+    case StepPhase::kSucceeded:
+      return {Colour::kGreen, "✓"};
+    case StepPhase::kFailed:
+      return {Colour::kRed, "✗"};
+    case StepPhase::kSkipped:
+      return {Colour::kFaint, "–"};
+    case StepPhase::kAsking:
+    case StepPhase::kPerson:
+      return {Colour::kYellow, "?"};
+    case StepPhase::kRunning:
+    case StepPhase::kPausing:
+    case StepPhase::kVanished:
+      return {Colour::kBold, "▸"};
+    case StepPhase::kWaiting:
+      break;
+  }
+  return {Colour::kFaint, "·"};
+}
+
+std::string padded(const std::string& text, size_t width) {
+  const std::string fitted = fit_to_width(printable(text), width);
+  return fitted + std::string(width - std::min(width, display_width(fitted)), ' ');
+}
+
+}  // namespace
+
+bool japanese_terminal() {
+  for (const char* name : {"LC_ALL", "LC_MESSAGES", "LANG"})
+    if (const auto value = environment_variable(name); value && !value->empty()) return value->starts_with("ja");
+  return false;
+}
+
+std::string in_our_language(const Text& text, const std::string& otherwise) {
+  const bool japanese = japanese_terminal();
+  const std::string& first = japanese ? text.ja : text.en;
+  const std::string& second = japanese ? text.en : text.ja;
+  return !first.empty() ? first : !second.empty() ? second : otherwise;
+}
+
+void RunView::clear() {
+  if (!std::exchange(open_, false)) return;
+  app_.out.write("\r\x1b[K");
+}
+
+void RunView::say(const std::string& text) {
+  clear();
+  app_.out.write(text + "\n");
+  app_.out.flush();
+}
+
+void RunView::line(Instant at, Colour colour, std::string_view mark, const std::string& text, const std::string& right) {
+  say(fmt::format("  {}  {} {}  {}", paint(app_.out, Colour::kFaint, clock_time(at)), paint(app_.out, colour, mark),
+                  padded(text, kTitleWidth), right));
+}
+
+// On a terminal: what runs now, in a line that the next one replaces.
+void RunView::running(const RunState& state) {
+  if (!app_.out.kind().columns) return;
+  std::string names;
+  for (const Step& step : state.steps())
+    if (state.at(step.id).phase == StepPhase::kRunning) names += (names.empty() ? "" : ", ") + title_of(step);
+  clear();
+  if (names.empty()) return;
+  app_.out.write("            " + fit_to_width("▸ " + names, static_cast<size_t>(*app_.out.kind().columns) - 14));
+  app_.out.flush();
+  open_ = true;
+}
+
+void RunView::show_step(const RunState& state, const StepEnded& ended) {
+  const Step& step = *state.step(ended.step);
+  const StepState& at = state.at(ended.step);
+  const Instant when = at.ended.value_or(app_.clock.now());
+  const Verb verb = at.attempts[ended.attempt - 1].verb;
+  if (verb == Verb::kUndo) {
+    line(app_.clock.now(), at.undone ? Colour::kYellow : Colour::kRed, "↶", "undone: " + title_of(step),
+         at.undone ? "" : ended.error);
+    return;
+  }
+  if (at.phase != StepPhase::kSucceeded && at.phase != StepPhase::kFailed) return;  // it will be tried again
+  const Look look = look_of(at);
+  line(when, look.colour, look.mark, title_of(step), took(at));
+  if (at.phase != StepPhase::kFailed) return;
+  say("               " + paint(app_.out, Colour::kRed, printable(at.error)));
+  if (!at.hint.empty()) say("               " + printable(at.hint));
+  if (!step.raise.empty()) say(fmt::format("               next: daruma recover {}", step.raise));
+  say(fmt::format("               output: {}",
+                  (place_.attempt(state.id(), step.id, ended.attempt) / "output").string()));
+}
+
+void RunView::show(const RunState& state, const JournalEvent& event) {
+  if (app_.json) {
+    Value object;
+    object.set("at", to_rfc3339(event.at)).set("run", state.id()).set("position", event.position);
+    object.set("event", event.kind).set("body", event.kind == "run_created" ? Value() : event.body);
+    app_.out.write(to_json(object) + "\n");
+    app_.out.flush();
+    return;
+  }
+  const auto body = event_of(event);
+  if (!body.ok()) return;
+  if (const auto* ended = std::get_if<StepEnded>(&*body)) show_step(state, *ended);
+  if (const auto* skipped = std::get_if<StepSkipped>(&*body))
+    line(event.at, Colour::kFaint, "–", title_of(*state.step(skipped->step)), "skipped: " + skipped->why);
+  if (const auto* refused = std::get_if<StepRefused>(&*body)) {
+    line(event.at, Colour::kRed, "✗", title_of(*state.step(refused->step)), "did not begin");
+    say("               " + paint(app_.out, Colour::kRed, printable(refused->error)));
+    if (!refused->hint.empty()) say("               " + printable(refused->hint));
+  }
+  if (const auto* vanished = std::get_if<StepVanished>(&*body))
+    line(event.at, Colour::kYellow, "?", title_of(*state.step(vanished->step)),
+         vanished->started ? "began, and left no outcome: finding out" : "never began: again");
+  if (const auto* given = std::get_if<ApprovalGiven>(&*body))
+    line(event.at, given->agree ? Colour::kGreen : Colour::kRed, given->agree ? "✓" : "✗",
+         fmt::format("{} {} {}", given->by.name, given->agree ? "approves" : "rejects", given->step), given->reason);
+  if (const auto* asked = std::get_if<AbortAsked>(&*body))
+    line(event.at, Colour::kRed, "■", fmt::format("{} aborts the run", asked->by.name), asked->reason);
+  if (std::holds_alternative<ApprovalAsked>(*body) || std::holds_alternative<PersonAsked>(*body)) say(waits_for(state));
+  running(state);
+}
+
+std::string waits_for(const RunState& state) {
+  std::string out;
+  for (const Step& step : state.steps()) {
+    const StepState& at = state.at(step.id);
+    if (at.phase == StepPhase::kAsking && at.approval && !at.approval->granted) {
+      std::string question = step.approve ? in_our_language(step.approve->question, "") : "";
+      if (question.empty()) question = Value(step.action.with).text_at("question", title_of(step));
+      out += fmt::format("\n  ?  {}\n     {}", question,
+                         fmt::format("{} of {} approvals until {}Z", at.approval->given.size(), at.approval->count,
+                                     clock_time(at.approval->until)));
+      if (!at.approval->groups.empty()) out += fmt::format(", of {}", fmt::join(at.approval->groups, ", "));
+      out += fmt::format("\n     daruma approve {0} {1}        or: daruma approve {0} {1} --reject\n", state.id(), step.id);
+    }
+    if (at.phase == StepPhase::kPerson) {
+      const std::string task = at.attempts.empty() ? Value(step.action.with).text_at("task", title_of(step))
+                                                   : fmt::format("did '{}' happen? {}", step.id, at.error);
+      out += fmt::format("\n  ?  {}\n     daruma approve {} {}        or, if not: --reject\n", task, state.id(), step.id);
+    }
+  }
+  return out;
+}
+
+std::string describe(const App& app, const RunState& state) {
+  const Plan& plan = state.created().plan.plan;
+  std::string out = fmt::format("{}  {}\n", paint(app.out, Colour::kBold, state.id()), in_our_language(plan.title, plan.name));
+  out += fmt::format("on {}, started {} by {}{}\n\n", to_string(state.created().target), to_rfc3339(state.started_at()),
+                     state.created().by.name, state.created().reason.empty() ? "" : ": " + state.created().reason);
+  for (const Step& step : state.steps()) {
+    const StepState& at = state.at(step.id);
+    const Look look = look_of(at);
+    std::string right = took(at);
+    if (at.phase == StepPhase::kSkipped) right = "skipped: " + at.skipped_because;
+    if (at.phase == StepPhase::kFailed) right = printable(at.error);
+    if (at.phase == StepPhase::kAsking) right = "waits for approval";
+    if (at.phase == StepPhase::kPerson) right = "waits for a person";
+    const std::string when = at.attempts.empty() ? "        " : clock_time(at.attempts.front().started);
+    out += fmt::format("  {}  {} {}  {}\n", paint(app.out, Colour::kFaint, when), paint(app.out, look.colour, look.mark),
+                       padded(title_of(step), kTitleWidth), right);
+  }
+  out += waits_for(state);
+  if (state.end())
+    out += fmt::format("\n{}\n", state.summary(japanese_terminal()));
+  return out;
+}
+
+int exit_of(const RunState& state) {
+  if (!state.end()) return waits_for(state).empty() ? kFailed : kWaits;
+  return state.end()->outcome == RunOutcome::kSucceeded ? kDone : kFailed;
+}
+
+}  // namespace daruma
