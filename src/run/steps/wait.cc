@@ -32,7 +32,7 @@ constexpr InputRow kInputs[] = {
 };
 constexpr std::string_view kOutputs[] = {"waited_ms", "looks"};
 
-// How it is now. An error is why it is not so yet; kInvalid: it never will be.
+// How it is now. An error is why it is not so yet; kInvalid, kRefused: it never will be.
 using Look = Status (*)(StepContext&, Deadline);
 
 Status as_expected(StepContext& context, const std::string& url, Deadline deadline) {
@@ -131,8 +131,10 @@ Result<Value> wait_until(StepContext& context) {
       const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now - begin).count();
       return Value(Value::Map{{"waited_ms", Value(ms)}, {"looks", Value(looks)}});
     }
-    if (status.is(Errc::kInvalid)) return status.error();
-    if (status.error().what != before) {
+    if (status.is(Errc::kInvalid) || status.is(Errc::kRefused)) return status.error();
+    // What ran out of time at the very end says less than what was found before.
+    const bool late = last.passed(now) && status.is(Errc::kCancelled) && !before.empty();
+    if (!late && status.error().what != before) {
       before = status.error().what;
       context.say(fmt::format("waits for {}: {}", what, before));
       fmt::print("waits for {}: {}\n", what, before);
