@@ -1,5 +1,5 @@
-// service.*, evidence.capture and wait_until on real processes under real shims: what they do is so, undone is
-// undone, and a preview leaves everything as it was.
+// service.*, evidence.capture and wait_until on real processes under real shims: what they do is so, what is
+// undone is undone, and a preview leaves everything as it was.
 #include <gtest/gtest.h>
 
 #include <fmt/format.h>
