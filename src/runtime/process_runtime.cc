@@ -116,7 +116,8 @@ Result<std::string> ProcessRuntime::inspect(Deadline deadline) {
 }
 
 std::vector<std::string> ProcessRuntime::by_hand(std::string_view act) const {
-  return {fmt::format("daruma service {} {}", act == "recreate" ? "restart" : act, service_.name)};
+  const std::string_view more = act == "scale" ? " --instances N" : "";
+  return {fmt::format("daruma service {} {}{}", act, service_.name, more)};
 }
 
 Result<std::optional<Value>> ProcessRuntime::ask(const ShimRequest& request, Deadline deadline) {

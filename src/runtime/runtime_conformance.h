@@ -5,7 +5,8 @@
 //   ServiceRuntime& runtime();                    over the sample
 //   std::unique_ptr<ServiceRuntime> another();    the same, as another daruma makes it
 //   void crash();                                 kill -9 of its main process
-//   static constexpr bool kReloads, kScales, kRestartsAfterCrash, kNeverStartedIsMissing;
+//   static constexpr bool kReloads, kScales;      it can; else it must refuse
+//   static constexpr bool kReloadKeepsProcess, kCountsCrashes, kCountsResources;
 //   static constexpr const char* kUnit;           a word of what by_hand() types
 // The sample runs kSampleScript under sh, with kSampleVariable in its environment, and is restarted when it
 // crashes. Instantiate with INSTANTIATE_TYPED_TEST_SUITE_P(Name, RuntimeConformance, Harness).
@@ -24,7 +25,7 @@
 namespace daruma::runtime {
 
 inline constexpr const char* kSampleScript =
-    "trap 'echo reloaded' HUP; trap 'echo bye; exit 0' TERM; echo hello; "
+    "trap 'echo reloaded' HUP; trap 'echo bye; exit 0' TERM INT; echo hello; "
     "while :; do sleep 0.2 & wait $!; done";
 inline const std::pair<std::string, std::string> kSampleVariable{"SAMPLE_WORD", "must-not-be-shown"};
 
@@ -84,7 +85,9 @@ TYPED_TEST_P(RuntimeConformance, AStartedServiceRunsAndPrints) {
   EXPECT_EQ(status.state, State::kRunning) << status.detail;
   EXPECT_EQ(status.pids.size(), 1u);
   EXPECT_TRUE(status.since.has_value());
-  EXPECT_EQ(status.restarts, 0u);
+  if (TypeParam::kCountsCrashes) {
+    EXPECT_EQ(status.restarts, 0u);
+  }
   this->wait_for_line("hello");
 }
 
@@ -139,12 +142,18 @@ TYPED_TEST_P(RuntimeConformance, AReloadKeepsItRunningOrIsRefused) {
   const Status reloaded = this->runtime().reload(this->soon());
   if (TypeParam::kReloads) {
     this->must(reloaded);
-    this->wait_for_line("reloaded");
+    if (TypeParam::kReloadKeepsProcess) {
+      this->wait_for_line("reloaded");
+    }
   } else {
     EXPECT_TRUE(reloaded.is(Errc::kRefused));
     EXPECT_FALSE(reloaded.error().what.empty());
   }
-  EXPECT_EQ(this->pids(), before);
+  this->eventually("one runs", [&] { return this->pids().size() == 1; });
+  if (TypeParam::kReloadKeepsProcess) {
+    EXPECT_EQ(this->pids(), before);
+  }
+  EXPECT_EQ(this->status().state, State::kRunning);
 }
 
 TYPED_TEST_P(RuntimeConformance, ScaleGivesSoManyInstancesOrIsRefused) {
@@ -154,13 +163,13 @@ TYPED_TEST_P(RuntimeConformance, ScaleGivesSoManyInstancesOrIsRefused) {
     EXPECT_EQ(this->pids().size(), 1u);
     return;
   }
-  const auto before = this->pids();
   this->must(this->runtime().scale(3, this->soon()));
   this->eventually("three run", [&] { return this->pids().size() == 3; });
+  const auto three = this->pids();
   this->must(this->runtime().scale(1, this->soon()));
   this->eventually("one runs", [&] { return this->pids().size() == 1; });
   EXPECT_EQ(this->status().state, State::kRunning);
-  EXPECT_EQ(this->pids(), before) << "the first one was not left alone";
+  EXPECT_THAT(three, testing::Contains(this->pids().at(0))) << "the one that stays was not left alone";
   EXPECT_FALSE(this->runtime().scale(0, this->soon()).ok());
   this->stop();
   EXPECT_TRUE(this->pids().empty());
@@ -175,7 +184,9 @@ TYPED_TEST_P(RuntimeConformance, ACrashIsSeenAndTheServiceStartedAgain) {
     const ServiceStatus now = this->status();
     return now.state == State::kRunning && now.pids.size() == 1 && now.pids != before;
   });
-  EXPECT_GE(this->status().restarts, 1u);
+  if (TypeParam::kCountsCrashes) {
+    EXPECT_GE(this->status().restarts, 1u);
+  }
 }
 
 TYPED_TEST_P(RuntimeConformance, AnotherDarumaSeesTheSameAndMayEndIt) {
@@ -204,6 +215,10 @@ TYPED_TEST_P(RuntimeConformance, LogsAreTheLastLinesInTheirOrder) {
 
 TYPED_TEST_P(RuntimeConformance, ResourcesAreThoseOfItsProcesses) {
   this->start();
+  if (!TypeParam::kCountsResources) {
+    EXPECT_TRUE(this->runtime().resources(this->soon()).ok());
+    return;
+  }
   this->eventually("memory is counted", [&] {
     const auto used = this->runtime().resources(this->soon());
     return used.ok() && used->memory_bytes > 0 && used->processes >= 1;

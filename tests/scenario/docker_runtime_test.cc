@@ -53,6 +53,9 @@ class Container {
   Container& operator=(const Container&) = delete;
 
   static constexpr bool kReloads = true;
+  static constexpr bool kReloadKeepsProcess = true;
+  static constexpr bool kCountsCrashes = true;
+  static constexpr bool kCountsResources = true;
   static constexpr bool kScales = false;
   static constexpr const char* kUnit = "sample-";
 

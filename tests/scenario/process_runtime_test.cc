@@ -40,6 +40,9 @@ class ProcessWorld {
   ProcessWorld& operator=(const ProcessWorld&) = delete;
 
   static constexpr bool kReloads = true;
+  static constexpr bool kReloadKeepsProcess = true;
+  static constexpr bool kCountsCrashes = true;
+  static constexpr bool kCountsResources = true;
   static constexpr bool kScales = true;
   static constexpr const char* kUnit = "sample";
 
