@@ -103,7 +103,7 @@ TEST_F(ServiceStories, EvidenceIsWhatTheServicePrinted) {
   const auto outputs = act("evidence.capture", {{"services", Value(Value::List{"jobs"})}});
   ASSERT_EQ(why(outputs), "");
   EXPECT_EQ(outputs->find("missing")->list()->size(), 0U) << to_json(*outputs);
-  EXPECT_TRUE(fs->info(directory / "jobs.log").ok());
+  EXPECT_TRUE(fs->info(directory / "evidence" / "jobs.log").ok());
 }
 
 TEST_F(ServiceStories, APreviewLeavesEverythingAsItWas) {

@@ -136,7 +136,8 @@ Result<Preview> preview_resources(StepContext& context) {
 // Puts what is kept into the attempt's folder, and remembers what it is for the manifest.
 class Keeper {
  public:
-  Keeper(StepContext& context, Path copy_to) : context_(context), copy_to_(std::move(copy_to)) {}
+  Keeper(StepContext& context, Path directory, Path copy_to)
+      : context_(context), directory_(std::move(directory)), copy_to_(std::move(copy_to)) {}
 
   // A disk that cannot take it ends the step; a source that gives nothing is only missing.
   Status keep(const std::string& of, std::string name, Result<Bytes> content) {
@@ -169,8 +170,8 @@ class Keeper {
     DR_OK(write("manifest.json", to_bytes(as_bytes(manifest))));
     if (!missing_.empty() && boolean_input(context_, "require_all"))
       return Error{Errc::kFailed, "not everything could be kept: " + to_json(Value(missing_))};
-    return Value(Value::Map{{"directory", context_.directory.native()},
-                            {"manifest", (context_.directory / "manifest.json").native()},
+    return Value(Value::Map{{"directory", directory_.native()},
+                            {"manifest", (directory_ / "manifest.json").native()},
                             {"sha256", sha256_of(as_bytes(manifest))},
                             {"files", Value(files_)},
                             {"missing", Value(missing_)}});
@@ -178,14 +179,14 @@ class Keeper {
 
  private:
   Status write(const std::string& name, const Bytes& bytes) {
-    DR_OK(replace_file(context_.fs, context_.directory / name, bytes));
+    DR_OK(replace_file(context_.fs, directory_ / name, bytes));
     if (copy_to_.empty()) return {};
     return replace_file(context_.fs, copy_to_ / name, bytes);
   }
 
   StepContext& context_;
-  const Path copy_to_;
-  std::set<std::string> names_;
+  const Path directory_, copy_to_;
+  std::set<std::string> names_{"manifest.json"};
   Value::List files_, missing_;
 };
 
@@ -220,7 +221,10 @@ Result<Value> capture(StepContext& context) {
     copy_to /= name;
     DR_OK(create_dirs(context.fs, copy_to));
   }
-  Keeper keeper(context, copy_to);
+  // Apart from the attempt's own files, whatever those kept are called.
+  const Path directory = context.directory / "evidence";
+  DR_OK(create_dirs(context.fs, directory));
+  Keeper keeper(context, directory, copy_to);
   for (const ServiceConfig* service : services) {
     const auto runtime = context.runtime_of(*service);
     DR_OK(keeper.keep("log of " + service->name, service->name + ".log",

@@ -15,9 +15,9 @@ class EvidenceSteps : public StepTest {
 TEST_F(EvidenceSteps, KeepsLogAndInspectionWithTheirHashes) {
   const auto outputs = act("evidence.capture", auth);
   ASSERT_EQ(why(outputs), "");
-  EXPECT_EQ(text_of("/run/1/auth.log"), "one\ntwo\n");
-  EXPECT_EQ(text_of("/run/1/auth.inspect.json"), R"({"image":"x"})");
-  const auto manifest = parse_json(text_of("/run/1/manifest.json"));
+  EXPECT_EQ(text_of("/run/1/evidence/auth.log"), "one\ntwo\n");
+  EXPECT_EQ(text_of("/run/1/evidence/auth.inspect.json"), R"({"image":"x"})");
+  const auto manifest = parse_json(text_of("/run/1/evidence/manifest.json"));
   ASSERT_TRUE(manifest.ok());
   const Value& log = (*manifest->find("files")->list())[0];
   EXPECT_EQ(log.text_at("name"), "auth.log");
@@ -51,7 +51,8 @@ TEST_F(EvidenceSteps, CopiesGoOutsideToo) {
   with["copy_to"] = "/outside";
   ASSERT_EQ(why(act("evidence.capture", with)), "");
   EXPECT_EQ(text_of("/outside/2026-11-22-test-1-step/auth.log"), "one\ntwo\n");
-  EXPECT_EQ(text_of("/outside/2026-11-22-test-1-step/manifest.json"), text_of("/run/1/manifest.json"));
+  EXPECT_EQ(text_of("/outside/2026-11-22-test-1-step/manifest.json"),
+            text_of("/run/1/evidence/manifest.json"));
 }
 
 TEST_F(EvidenceSteps, FilesOfOneNameAreBothKept) {
@@ -59,8 +60,18 @@ TEST_F(EvidenceSteps, FilesOfOneNameAreBothKept) {
   ASSERT_TRUE(replace_file(sim, "/a/x.conf", as_bytes("first")).ok());
   ASSERT_TRUE(replace_file(sim, "/b/x.conf", as_bytes("second")).ok());
   ASSERT_EQ(why(act("evidence.capture", {{"files", Value(Value::List{"/a/x.conf", "/b/x.conf"})}})), "");
-  EXPECT_EQ(text_of("/run/1/x.conf"), "first");
-  EXPECT_EQ(text_of("/run/1/another-x.conf"), "second");
+  EXPECT_EQ(text_of("/run/1/evidence/x.conf"), "first");
+  EXPECT_EQ(text_of("/run/1/evidence/another-x.conf"), "second");
+}
+
+TEST_F(EvidenceSteps, AFileCalledLikeTheManifestOrTheAttemptsOwnIsKeptBesideThem) {
+  ASSERT_TRUE(replace_file(sim, "/manifest.json", as_bytes("mine")).ok());
+  ASSERT_TRUE(replace_file(sim, "/run/1/output", as_bytes("printed")).ok());
+  ASSERT_TRUE(replace_file(sim, "/output", as_bytes("another")).ok());
+  ASSERT_EQ(why(act("evidence.capture", {{"files", Value(Value::List{"/manifest.json", "/output"})}})), "");
+  EXPECT_EQ(text_of("/run/1/evidence/another-manifest.json"), "mine");
+  EXPECT_TRUE(parse_json(text_of("/run/1/evidence/manifest.json")).ok());
+  EXPECT_EQ(text_of("/run/1/output"), "printed");
 }
 
 TEST_F(EvidenceSteps, APreviewKeepsNothing) {
