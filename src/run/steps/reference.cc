@@ -76,7 +76,8 @@ void append_outputs(std::string& out, const StepType& type) {
 std::string steps_reference() {
   std::string out =
       "# Step types\n\n"
-      "What a step of a plan can `do` (see [the plan language](plan-language.md)). Printed by `daruma help steps`.\n\n"
+      "What a step of a plan can `do` (see [the plan language](plan-language.md)). "
+      "Printed by `daruma help steps`.\n\n"
       "Where a value may be a secret, it is written `{env: NAME}` or `{file: PATH}`, with `prefix: TEXT` to\n"
       "stand before it. Relative paths stand on the folder of daruma.yaml.\n";
   for (const StepType& type : step_types()) {
