@@ -231,7 +231,8 @@ class Supervisor {
     while ((pid = ::waitpid(-1, &status, WNOHANG)) > 0) {
       const auto child = std::ranges::find(children_, pid, &Child::pid);
       if (child == children_.end()) continue;
-      if (child->control.valid()) hear(*child);  // its last words
+      for (Child& known : children_)  // its last words, and who was ready before it died
+        if (known.control.valid()) hear(known);
       const bool expected = child->retired || phase_ == Phase::kStopping;
       if (!expected) mourn(*child, status);
       slots_->give_back(child->slot);
@@ -245,8 +246,8 @@ class Supervisor {
     say(text);
     deaths_.push_back(text);
     if (clock_->mono() - child.started >= kSteadyAfter) failures_ = 0;
-    if (!child.ready && phase_ == Phase::kStarting && children_.size() == active()) {
-      failed_ = true;  // nobody serves: whoever started us must hear of it
+    if (phase_ == Phase::kStarting && std::ranges::none_of(children_, &Child::ready)) {
+      failed_ = true;  // nobody serves, or did: whoever started us must hear of it
       return stop_all(kStop);
     }
     back_off();

@@ -20,6 +20,7 @@
 #include "os/scratch_dir.h"
 #include "os/unix_socket.h"
 #include "service/test_client.h"
+#include "support/free_port.h"
 
 namespace daruma::service {
 namespace {
@@ -220,6 +221,22 @@ TEST_F(ServiceProgramTest, WhyAWorkerCannotStartIsSaid) {
   auto service = start({"--fail", "the stars are wrong"});
   EXPECT_EQ(service->exit_code(), 1);
   EXPECT_THAT(service->output(), HasSubstr("sample: a worker cannot start: the stars are wrong"));
+}
+
+TEST_F(ServiceProgramTest, AWorkerThatCannotStartEndsNothingWhileAnotherServes) {
+  const int port = free_port();
+  auto service = start({"--port", std::to_string(port), "--second", "second"});
+  service->wait_for([&] { return TestClient(port).get("/hello").status == 200; }, "the first worker");
+  std::ofstream(directory() / "second") << "fail";
+  service->wait_for_output("a worker cannot start: the second was told to fail");
+  service->wait_for([&] { return count_of(service->output(), "ended with exit code 1") >= 2; },
+                    "a second try");
+  EXPECT_EQ(TestClient(port).get("/hello").status, 200);
+  std::ofstream(directory() / "second") << "go";
+  service->wait_until_serving();
+  EXPECT_EQ(service->workers().size(), 2u);
+  service->signal(SIGTERM);
+  EXPECT_EQ(service->exit_code(), 0);
 }
 
 TEST_F(ServiceProgramTest, APortOfSomebodyElseIsNamed) {

@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "os/environment.h"
+#include "os/files.h"
 #include "service/program.h"
 
 namespace {
@@ -25,6 +26,7 @@ class Sample final : public Service {
   Status start(Router& router) override {
     if (const std::string& why = worker_.settings.text("fail"); !why.empty())
       return Error{Errc::kFailed, why};
+    if (worker_.slot == 1) DR_OK(wait_for_second());
     const auto greeting = std::make_shared<const std::string>(
         fmt::format(R"({{"greeting":"{}"}})", worker_.settings.text("greeting")));
     router.add({.pattern = "/hello", .name = "hello", .handle_at_once = [greeting](Request&) {
@@ -48,6 +50,23 @@ class Sample final : public Service {
   }
 
  private:
+  // Holds the second worker's start up until `second` is there: "fail" in it lets it fail.
+  Status wait_for_second() {
+    const Path path = worker_.settings.path("second");
+    if (path.empty()) return {};
+    const Deadline deadline = worker_.clock.after(1min);
+    for (;;) {
+      const auto word = read_file(worker_.fs, path, 100);
+      if (word.ok() && !word->empty()) {
+        if (as_text(*word) == "fail") return Error{Errc::kFailed, "the second was told to fail"};
+        return {};
+      }
+      if (deadline.passed(worker_.clock.mono()))
+        return Error{Errc::kCancelled, "nobody let the second start"};
+      worker_.clock.pause(2ms);
+    }
+  }
+
   Task<Response> slow(Request& request) {
     const auto wait = parse_duration(request.parameter("ms").value_or("0") + "ms");
     if (!wait.ok()) co_return problem(400, wait.error().what);
@@ -69,7 +88,8 @@ int main(int argc, char** argv) {
        .prefix = "SAMPLE",
        .port = 0,
        .settings = {{"greeting", SettingKind::kText, "hello", "what /hello says"},
-                    {"fail", SettingKind::kText, "", "why workers cannot start; empty: they can"}},
+                    {"fail", SettingKind::kText, "", "why workers cannot start; empty: they can"},
+                    {"second", SettingKind::kPath, "", "a file that the second worker waits for"}},
        .commands = {{"greet", "says hello",
                      [](const Settings& settings, const std::vector<std::string>& names) {
                        for (const std::string& name : names)
