@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include "service/json_text.h"
+
 namespace daruma::service {
 namespace {
 
@@ -19,22 +21,6 @@ int hex_value(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   c = lower(c);
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-// Only what JSON demands; the texts are ours, so they are UTF-8.
-void append_quoted(std::string& out, std::string_view text) {
-  out += '"';
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
-  }
-  out += '"';
 }
 
 struct Reason {
@@ -129,9 +115,9 @@ Response text(int status, std::string body) {
 
 Response problem(int status, std::string_view detail) {
   std::string body = R"({"type":"about:blank","title":)";
-  append_quoted(body, reason_of(status));
+  append_json_string(body, reason_of(status));
   body += fmt::format(R"(,"status":{},"detail":)", status);
-  append_quoted(body, detail);
+  append_json_string(body, detail);
   body += '}';
   return {.status = status, .content_type = "application/problem+json", .body = std::move(body)};
 }

@@ -56,6 +56,12 @@ TEST(HttpResponse, AProblemIsJsonWhateverItsDetailHolds) {
   EXPECT_EQ(body.at("detail"), "room \"9\\\n\" is unknown: 部屋");
 }
 
+TEST(HttpResponse, AProblemIsUtf8WhateverItsDetailHolds) {
+  const Response response = problem(400, "room '\xFF\xE9\x83' is unknown");
+  const auto body = boost::json::parse(response.body).as_object();
+  EXPECT_EQ(body.at("detail"), "room '\uFFFD\uFFFD\uFFFD' is unknown");
+}
+
 TEST(HttpResponse, EveryStatusHasAReason) {
   EXPECT_EQ(reason_of(200), "OK");
   EXPECT_EQ(reason_of(431), "Request Header Fields Too Large");
