@@ -209,6 +209,7 @@ void Connection::respond_unrouted() {
   else
     response_ = problem(404, "there is nothing at this path");
   if (!match_.allow.empty()) response_.headers.push_back({"Allow", match_.allow});
+  core_->router.mark(request, response_);
 }
 
 void Connection::refuse() {
@@ -219,7 +220,7 @@ void Connection::refuse() {
     match_.route = nullptr;
   }
   close_after_ = true;
-  response_ = problem(reader_.refusal().status, reader_.refusal().detail);
+  response_ = own_problem(reader_.refusal().status, reader_.refusal().detail);
   answer();
 }
 
@@ -236,7 +237,14 @@ void Connection::fail(const std::exception_ptr& thrown) {
   core_->log.error(
       {.request_id = reader_.request().id, .dependency = "", .message = message, .recovered = ""});
   close_after_ = true;
-  response_ = problem(500, "this is our fault; the error log has it under the requestId");
+  response_ = own_problem(500, "this is our fault; the error log has it under the requestId");
+}
+
+// One that no handler gave.
+Response Connection::own_problem(int status, std::string_view detail) const {
+  Response response = problem(status, detail);
+  core_->router.mark(reader_.request(), response);
+  return response;
 }
 
 std::string_view Connection::body() const {
@@ -259,7 +267,7 @@ void Connection::prepare_body() {
     if (!why.empty()) {
       core_->log.error(
           {.request_id = reader_.request().id, .dependency = "disk", .message = why, .recovered = ""});
-      response_ = problem(500, "a file could not be read; the error log has it under the requestId");
+      response_ = own_problem(500, "a file could not be read; the error log has it under the requestId");
     }
   }
   if (response_.status >= 400) name_request(response_, reader_.request().id);
@@ -382,7 +390,7 @@ void Connection::overdue(MonoInstant now) {
 void Connection::give_up(int status, std::string_view detail) {
   const Request& request = reader_.request();
   const MonoInstant now = core_->clock.mono();
-  Response response = problem(status, detail);
+  Response response = own_problem(status, detail);
   name_request(response, request.id);
   if (status == 503) response.headers.push_back({"Retry-After", "1"});
   std::string head;

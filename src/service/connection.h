@@ -50,6 +50,7 @@ class Connection {
   void respond_unrouted();
   void refuse();
   void fail(const std::exception_ptr& thrown);
+  Response own_problem(int status, std::string_view detail) const;
 
   void prepare_body();
   void answer();

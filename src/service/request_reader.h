@@ -49,6 +49,7 @@ class RequestReader {
   void next();
 
   Request& request() { return request_; }
+  const Request& request() const { return request_; }
   const Refusal& refusal() const { return refusal_; }
   // Nothing of a request was received yet.
   bool untouched() const { return begin_ == end_; }

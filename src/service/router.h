@@ -40,6 +40,15 @@ class Router {
   // A pattern that is malformed, or a second route for the same method and pattern, is a bug.
   void add(Route route);
 
+  // Called for answers that the server gives by itself (404, 405, 408, 413, 500, 503, …): adds what handlers
+  // add to theirs, such as the headers that let a page of another origin read them. The request has no
+  // headers where its head did not arrive or was not understood.
+  using Marker = std::function<void(const Request&, Response&)>;
+  void mark_own_answers(Marker marker) { marker_ = std::move(marker); }
+  void mark(const Request& request, Response& response) const {
+    if (marker_) marker_(request, response);
+  }
+
   struct Match {
     const Route* route = nullptr;  // null: nothing matches
     std::vector<std::pair<std::string_view, std::string>> path_parameters;
@@ -64,6 +73,7 @@ class Router {
   Pattern& pattern_of(const std::string& text);
   void allow(const Pattern& pattern, std::array<bool, kMethods>& allowed) const;
 
+  Marker marker_;
   std::vector<Route> routes_;
   std::unordered_map<std::string, Pattern, Hash, std::equal_to<>> literal_;  // without parameters, by path
   std::vector<Pattern> free_;  // with parameters; those with literal segments further left first

@@ -449,6 +449,31 @@ TEST_F(ServerTest, AClientThatAsksFirstIsToldToGoOnOrNot) {
   EXPECT_EQ(client.receive().status, 413);
 }
 
+TEST_F(ServerTest, WhatTheServerSaysByItselfIsMarked) {
+  router_.mark_own_answers([](const Request& request, Response& response) {
+    response.headers.push_back({"X-Marked", "for " + std::string(request.header("Origin"))});
+  });
+  echo(10);
+  instant("/fine", [](Request&) { return text(200, ""); });
+  instant("/bug", [](Request&) -> Response { throw std::runtime_error("bug"); });
+  instant("/gone", [](Request&) { return Response{.file = FileBody{"no such file", 0, 1}}; });
+  waiting("/stuck", 30ms);
+  start();
+  const auto mark = [&](const std::string& line, const std::string& more = "") {
+    const Answer answer = ask(line + " HTTP/1.1\r\nHost: a\r\nOrigin: page\r\n" + more + "\r\n");
+    return std::to_string(answer.status) + " " + answer.header("X-Marked");
+  };
+  EXPECT_EQ(mark("GET /fine"), "200 ");
+  EXPECT_EQ(mark("GET /nothing"), "404 for page");
+  EXPECT_EQ(mark("GET /echo"), "405 for page");
+  EXPECT_EQ(mark("OPTIONS /echo"), "204 for page");
+  EXPECT_EQ(mark("POST /echo", "Content-Length: 11\r\n"), "413 for page");
+  EXPECT_EQ(mark("GET /bug"), "500 for page");
+  EXPECT_EQ(mark("GET /gone"), "500 for page");
+  EXPECT_EQ(mark("GET /stuck"), "503 for page");
+  EXPECT_EQ(mark("BREW /pot"), "501 for ") << "what was not understood has no headers";
+}
+
 TEST_F(ServerTest, AHandlerThatThrowsIs500AndLogged) {
   instant("/bug", [](Request&) -> Response { throw std::runtime_error("secret"); });
   router_.add({.pattern = "/later", .name = "later", .handle = [](Request&) -> Task<Response> {

@@ -97,6 +97,7 @@ void Origins::add_routes(daruma::service::Router& router, std::vector<Route> rou
       };
     router.add(std::move(route));
   }
+  router.mark_own_answers([this](const Request& request, Response& response) { mark(request, response); });
   for (const auto& [pattern, methods] : methods_of) {
     Route route;
     route.method = Method::kOptions;

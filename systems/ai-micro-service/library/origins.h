@@ -20,7 +20,7 @@ class Origins {
 
   bool allowed(std::string_view origin) const;
   // Adds the routes so that the pages of these origins may call them, and for each path the answer to a
-  // browser's question beforehand (preflight).
+  // browser's question beforehand (preflight). Pages may read what the server says by itself (404, 413, …) too.
   void add_routes(daruma::service::Router& router, std::vector<daruma::service::Route> routes) const;
 
  private:

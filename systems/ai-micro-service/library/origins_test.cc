@@ -61,6 +61,19 @@ TEST_F(OriginsTest, ABrowsersQuestionBeforehandIsAnswered) {
   EXPECT_EQ(header_of(ask(Method::kOptions, "http://evil.example"), "Access-Control-Allow-Methods"), "");
 }
 
+TEST_F(OriginsTest, WhatTheServerSaysByItselfIsForTheSamePages) {
+  const auto not_found = [&](std::string_view origin) {
+    Request request;
+    request.headers.emplace_back("Origin", origin);
+    Response response = daruma::service::problem(404, "");
+    router_.mark(request, response);
+    return response;
+  };
+  EXPECT_EQ(header_of(not_found("http://localhost:3002"), "Access-Control-Allow-Origin"),
+            "http://localhost:3002");
+  EXPECT_EQ(header_of(not_found("http://evil.example"), "Access-Control-Allow-Origin"), "");
+}
+
 TEST(OriginsParse, RefusesWhatIsNoOrigin) {
   for (const char* list :
        {"*", "localhost:3002", "http://", "http://a/", "http://A", "http://a b", "ftp://a"})

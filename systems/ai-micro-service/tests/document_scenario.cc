@@ -159,9 +159,13 @@ TEST_F(DocumentStory, WhatIsTooLargeIsRefused) {
   const Visitor who = somebody();
   const std::string at_the_limit(1 << 20, 'x');
   EXPECT_NE(upload(who, "at the limit", at_the_limit), "");
+  auto headers = who.bearer();
+  const std::string front = fmt::format("http://localhost:{}", system().port("front-admin"));
+  headers.emplace_back("Origin", front);
   const Answer refused =
-      system().ask("admin-service", "POST", "/api/documents?name=big", who.bearer(), at_the_limit + "y");
+      system().ask("admin-service", "POST", "/api/documents?name=big", headers, at_the_limit + "y");
   EXPECT_EQ(refused.status, 413);
+  EXPECT_EQ(refused.header("Access-Control-Allow-Origin"), front) << "else the page cannot say why";
 }
 
 TEST_F(DocumentStory, DamageIsNeverServedAndTheCheckFindsIt) {
