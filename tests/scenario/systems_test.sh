@@ -2,10 +2,10 @@
 # The story of script/systems: both systems come up whole and answer; one part dies and is missed; everything goes
 # down and leaves nothing; a start that fails says why and leaves nothing either.
 #
-#   systems_test.sh BUILD_DIRECTORY
+#   systems_test.sh PROGRAMS     the directory they were built into
 set -euo pipefail
 systems=$(cd "$(dirname "$0")/../.." && pwd)/script/systems
-build=$1
+programs=$1
 
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/daruma-systems-test.XXXXXX")
 chmod 755 "$scratch"
@@ -33,7 +33,7 @@ nothing_is_left() {
 
 # --- up
 
-"$systems" up --free-ports --hotels 50 --programs "$build" --directory "$directory" >"$scratch/up.out" 2>&1 ||
+"$systems" up --free-ports --hotels 50 --programs "$programs" --directory "$directory" >"$scratch/up.out" 2>&1 ||
   fail "up failed: $(cat "$scratch/up.out")"
 [[ $(status | jq -r .state) == up ]] || fail "not up: $(status)"
 [[ $(status | jq '.parts | length') == 11 ]] || fail 'there should be eleven parts'
@@ -69,7 +69,7 @@ until [[ $(of_part user-service .state) == down ]]; do :; done
 code=0
 status >/dev/null || code=$?
 [[ $code == 1 ]] || fail "status ends with $code when a part is down, not with 1"
-"$systems" up --free-ports --programs "$build" --directory "$directory" >/dev/null 2>&1 && fail 'up over a broken one'
+"$systems" up --free-ports --programs "$programs" --directory "$directory" >/dev/null 2>&1 && fail 'up over a broken one'
 
 # --- down
 
@@ -80,10 +80,7 @@ nothing_is_left 'after down'
 # --- a start that fails
 
 mkdir "$scratch/programs"
-find "$build" -maxdepth 3 -type f -perm -u+x \( -name '*-service' -o -name 'front-*' -o -name '*-api' \) \
-  -exec ln {} "$scratch/programs/" \; 2>/dev/null ||
-  find "$build" -maxdepth 3 -type f -perm -u+x \( -name '*-service' -o -name 'front-*' -o -name '*-api' \) \
-    -exec cp {} "$scratch/programs/" \;
+cp "$programs"/*-service "$programs"/front-* "$programs"/*-api "$scratch/programs/"
 rm -f "$scratch/programs/auth-service"
 cat >"$scratch/programs/auth-service" <<'END'
 #!/bin/sh
