@@ -81,7 +81,7 @@ Task<Search::Answer> Search::answer(SearchRequest wanted, std::string key, std::
   if (permit && !permit->trial) co_return co_await fetch(wanted, key, request_id, *permit, cached);
   if (permit) boost::asio::co_spawn(parts_.io, trial(wanted, key, *permit), boost::asio::detached);
   if (cached) co_return stale_answer(key, *cached, kFromCache);
-  co_return co_await without_facts(wanted, request_id);
+  co_return co_await without_facts(wanted, key, request_id);
 }
 
 Task<Search::Answer> Search::fetch(SearchRequest wanted, std::string key, std::string request_id,
@@ -93,6 +93,10 @@ Task<Search::Answer> Search::fetch(SearchRequest wanted, std::string key, std::s
     if (!stale) co_return failed(rooms.error(), request_id);
     healed(request_id, "PostgreSQL", rooms.error().what, Source::kStale);
     co_return stale_answer(key, *stale, kNoRooms);
+  }
+  if (rooms->empty()) {  // nothing to ask about, and a question about nothing is no sign of health or trouble
+    parts_.hotel_data.drop(permit);
+    co_return nothing_free(wanted, key);
   }
   const auto facts = co_await parts_.hotel_data.ask(permit, hotels_of(*rooms));
   if (facts.ok()) {
@@ -106,12 +110,20 @@ Task<Search::Answer> Search::fetch(SearchRequest wanted, std::string key, std::s
                                        degraded_body(search_body(wanted, *rooms, {}), {}, kWithoutFacts))};
 }
 
-Task<Search::Answer> Search::without_facts(SearchRequest wanted, std::string request_id) {
+Task<Search::Answer> Search::without_facts(SearchRequest wanted, std::string key, std::string request_id) {
   const auto rooms =
       co_await find_free_rooms(parts_.postgres, wanted, parts_.clock.after(parts_.query_time_max));
   if (!rooms.ok()) co_return failed(rooms.error(), request_id);
+  if (rooms->empty()) co_return nothing_free(wanted, key);
   co_return Answer{Source::kPlain, std::make_shared<const std::string>(
                                        degraded_body(search_body(wanted, *rooms, {}), {}, kWithoutFacts))};
+}
+
+// Whole as it is: there is no hotel that HotelDataAPI could say something about.
+Search::Answer Search::nothing_free(const SearchRequest& wanted, const std::string& key) {
+  Body body = std::make_shared<const std::string>(search_body(wanted, {}, {}));
+  keep(key, body);
+  return {Source::kMade, std::move(body)};
 }
 
 Task<void> Search::trial(SearchRequest wanted, std::string key, Breaker::Permit permit) {

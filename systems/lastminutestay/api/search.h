@@ -57,7 +57,8 @@ class Search {
   daruma::service::Task<Answer> answer(SearchRequest wanted, std::string key, std::string request_id);
   daruma::service::Task<Answer> fetch(SearchRequest wanted, std::string key, std::string request_id,
                                       daruma::Breaker::Permit permit, std::optional<Cached> stale);
-  daruma::service::Task<Answer> without_facts(SearchRequest wanted, std::string request_id);
+  daruma::service::Task<Answer> without_facts(SearchRequest wanted, std::string key, std::string request_id);
+  Answer nothing_free(const SearchRequest& wanted, const std::string& key);
   daruma::service::Task<void> trial(SearchRequest wanted, std::string key, daruma::Breaker::Permit permit);
   Answer stale_answer(const std::string& key, const Cached& stale, std::string_view reason);
   Answer failed(const daruma::Error& error, std::string_view request_id);

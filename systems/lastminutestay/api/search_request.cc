@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "service/json_text.h"
+
 namespace lastminutestay {
 namespace {
 
@@ -39,6 +41,11 @@ Result<int> guests_of(const Request& request) {
   if (wrong == std::errc{} && end == text.data() + text.size()) return guests;
   return Error{Errc::kInvalid,
                fmt::format("guests '{}': want a number, 1 to {}", text.substr(0, 40), kGuestsMax)};
+}
+
+bool is_name(const std::string& text) {
+  return text.size() <= kCityMax && daruma::service::valid_utf8(text) == text &&
+         std::none_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; });
 }
 
 }  // namespace
@@ -79,10 +86,8 @@ Result<SearchRequest> parse_search(const Request& request, Date today) {
   DR_TRY(wanted.check_out, date_of(request, "checkOut"));
   DR_TRY(wanted.guests, guests_of(request));
   wanted.city = request.parameter("city").value_or("");
-  if (wanted.city.size() > kCityMax || std::any_of(wanted.city.begin(), wanted.city.end(), [](char c) {
-        return static_cast<unsigned char>(c) < ' ';
-      }))
-    return Error{Errc::kInvalid, fmt::format("city: want a name of at most {} bytes", kCityMax)};
+  if (!is_name(wanted.city))
+    return Error{Errc::kInvalid, fmt::format("city: want a name of at most {} bytes, in UTF-8", kCityMax)};
   DR_OK(check_stay(wanted.check_in, wanted.check_out, wanted.guests, today));
   return wanted;
 }

@@ -51,6 +51,14 @@ TEST(SearchRequest, DatesMustExistAndLieAhead) {
   EXPECT_EQ(fault("checkIn=2024-06-20&checkOut=2024-06-21&guests=2"), "none");
 }
 
+TEST(SearchRequest, ACityIsANameThatTheDatabaseCanRead) {
+  const std::string stay = "checkIn=2024-06-21&checkOut=2024-06-22&guests=2&city=";
+  EXPECT_EQ(fault(stay + "%E4%BA%AC%E9%83%BD"), "none");
+  for (const std::string city : {"%ff%fe", "%E4%BA", "a%0ab", "%ED%A0%80"})
+    EXPECT_EQ(fault(stay + city), "city: want a name of at most 60 bytes, in UTF-8") << city;
+  EXPECT_NE(fault(stay + std::string(61, 'a')), "none");
+}
+
 TEST(SearchRequest, StaysAreBounded) {
   EXPECT_EQ(fault("checkIn=2024-06-21&checkOut=2024-07-22&guests=2"), "31 nights: at most 30 at a time");
   EXPECT_EQ(fault("checkIn=2025-09-21&checkOut=2025-09-22&guests=2"),

@@ -74,6 +74,24 @@ TEST_F(BreakerStory, ASlowProviderOpensItStaleAnswersComeMarkedAndItClosesByItse
   backend_.wait_until("answers are whole again", [&] { return ask(4).header("X-Source") == "made"; });
 }
 
+TEST_F(BreakerStory, SearchesThatFindNothingSayNothingAboutTheProvider) {
+  const std::string nothing =
+      "/api/hotels/search?checkIn=2024-06-21&checkOut=2024-06-22&guests=2&city=Atlantis";
+  const auto expect_whole = [&](const std::string& city) {
+    const Reply reply = backend_.get(nothing + city);
+    EXPECT_EQ(reply.status, 200);
+    EXPECT_EQ(reply.json().at("degraded"), false);
+    EXPECT_TRUE(reply.json().at("hotels").as_array().empty());
+  };
+  for (int i = 0; i < 40; ++i) expect_whole(std::to_string(i));
+  EXPECT_EQ(backend_.breaker_state(), "CLOSED")
+      << "nobody can open it for all by asking for a town that is not";
+  fill_the_cache();
+  backend_.provider_is(R"({"outage":true})");
+  search_until_it_is("OPEN");
+  expect_whole("IsNotMissedEither");
+}
+
 TEST_F(BreakerStory, AProviderInErrorOpensItAndEachRequestThatWasHealedSaysRecovered) {
   fill_the_cache();
   backend_.provider_is(R"({"outage":true})");
