@@ -44,7 +44,7 @@ std::string indented(std::string text) {
 
 std::string_view code_name(Errc code) { return row_of(code).name; }
 
-int report(App& app, const Error& error) {
+int report_error(App& app, const Error& error) {
   const CodeRow& row = row_of(error.code);
   if (app.json) {
     Json inner = Json::object();

@@ -8,8 +8,8 @@
 #include <stop_token>
 
 #include "base/result.h"
-#include "config/config.h"
 #include "cli/output.h"
+#include "config/config.h"
 #include "os/clock.h"
 #include "os/file_system.h"
 #include "os/process.h"
@@ -42,7 +42,7 @@ struct App {
 
 // Prints the error to standard error, "daruma: WHAT" and the hint below it, or as
 // {"error":{"code":…,"what":…,"hint":…}} with --json. Returns the exit code that goes with it.
-int report(App& app, const Error& error);
+int report_error(App& app, const Error& error);
 
 // "not_found" and so on: the word for a code in JSON.
 std::string_view code_name(Errc code);

@@ -84,7 +84,7 @@ Result<int> backup_all(App& app, const Invocation& invocation) {
 
 int run_backup(App& app, const Invocation& invocation) {
   const auto code = backup_all(app, invocation);
-  return code.ok() ? *code : report(app, code.error());
+  return code.ok() ? *code : report_error(app, code.error());
 }
 
 }  // namespace daruma

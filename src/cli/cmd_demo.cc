@@ -60,18 +60,18 @@ Status tell(App& app, const Path& scratch, bool headless, bool& good) {
 
 int run_demo(App& app, const Invocation& invocation) {
   if (is_root())
-    return report(app, {Errc::kRefused, "PostgreSQL does not run as root",
-                        "run script/demo, which hands over to another user, or run this as one"});
+    return report_error(app, {Errc::kRefused, "PostgreSQL does not run as root",
+                              "run script/demo, which hands over to another user, or run this as one"});
   const auto scratch = make_scratch(app, invocation);
-  if (!scratch.ok()) return report(app, scratch.error());
+  if (!scratch.ok()) return report_error(app, scratch.error());
   bool good = false;
   const Status told = tell(app, *scratch, invocation.has("--headless"), good);
   if (invocation.has("--keep")) {
     app.err.write(fmt::format("kept: {}\n", scratch->string()));
   } else if (const Status removed = remove_tree(app.fs, *scratch); !removed.ok()) {
-    return report(app, removed.error());
+    return report_error(app, removed.error());
   }
-  if (!told.ok()) return report(app, told.error());
+  if (!told.ok()) return report_error(app, told.error());
   return good ? kDone : kFailed;
 }
 

@@ -74,7 +74,7 @@ Status init(App& app, Made& made) {
 int run_init(App& app, const Invocation&) {
   Made made;
   const Status done = init(app, made);
-  if (!done.ok()) return report(app, done.error());
+  if (!done.ok()) return report_error(app, done.error());
   const CopyConfig& copy = app.config->repository.copies.front();
   const std::string key_file = app.config->repository.key.file.string();
   if (app.json) {

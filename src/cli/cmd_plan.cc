@@ -6,6 +6,7 @@
 #include "cli/run_view.h"
 #include "os/environment.h"
 #include "run/check.h"
+#include "run/show.h"
 #include "run/step_type.h"
 
 namespace daruma {
@@ -37,12 +38,14 @@ Result<int> list(App& app, const Library& library) {
   Table table({{"plan"}, {"level", Table::Align::kRight}, {"steps", Table::Align::kRight}, {"title"}});
   Value::List all;
   for (const Plan& plan : library.plans) {
-    table.row({plan.name, plan.level == 0 ? "" : std::to_string(plan.level), std::to_string(plan.steps.size()),
-               in_our_language(plan.title, "")});
+    table.row({plan.name, plan.level == 0 ? "" : std::to_string(plan.level),
+               std::to_string(plan.steps.size()), in_our_language(plan.title, "")});
     all.push_back(Value().set("plan", plan.name).set("level", plan.level).set("file", plan.file.string()));
   }
-  if (app.json) app.out.write(to_json(Value().set("plans", std::move(all))) + "\n");
-  else app.out.write(table.text());
+  if (app.json)
+    app.out.write(to_json(Value().set("plans", std::move(all))) + "\n");
+  else
+    app.out.write(table.text());
   for (const BadPlan& bad : library.bad) app.err.write(fmt::format("not a plan:\n{}\n", bad.what));
   return library.bad.empty() ? kDone : kFailed;
 }
@@ -60,15 +63,29 @@ Result<int> check(App& app, const Library& library, const std::vector<std::strin
   for (const Plan& plan : plans)
     for (const run::Finding& finding : findings_of(app, library, plan)) {
       ++(finding.severity == Severity::kError ? errors : warnings);
-      all.push_back(Value().set("plan", plan.name).set("severity", to_string(finding.severity)).set("line", finding.line)
-                        .set("place", finding.place).set("what", finding.what));
+      all.push_back(Value()
+                        .set("plan", plan.name)
+                        .set("severity", to_string(finding.severity))
+                        .set("line", finding.line)
+                        .set("place", finding.place)
+                        .set("what", finding.what));
       if (!app.json) app.out.write(to_line(finding, plan.file) + "\n");
     }
   if (app.json)
     app.out.write(to_json(Value().set("ok", errors == 0).set("findings", std::move(all))) + "\n");
   else
-    app.out.write(fmt::format("{} {}, {} errors, {} warnings\n", plans.size(), plans.size() == 1 ? "plan" : "plans", errors, warnings));
+    app.out.write(fmt::format("{} {}, {} errors, {} warnings\n", plans.size(),
+                              plans.size() == 1 ? "plan" : "plans", errors, warnings));
   return errors == 0 ? kDone : kFailed;
+}
+
+Result<int> show(App& app, const Library& library, const std::string& word) {
+  DR_TRY(const Plan plan, find_plan(app, library, word));
+  const Canvas canvas{.columns = static_cast<size_t>(app.out.kind().columns.value_or(80)),
+                      .colours = app.out.kind().colours,
+                      .language = japanese_terminal() ? report::Language::kJa : report::Language::kEn};
+  app.out.write(draw_plan(plan, step_types(), canvas));
+  return kDone;
 }
 
 }  // namespace
@@ -80,11 +97,15 @@ int run_plan(App& app, const Invocation& invocation) {
     DR_TRY(const Library library, open_library(app));
     if (act == "list") return list(app, library);
     if (act == "check") return check(app, library, words);
-    if (words.empty()) return Error{Errc::kInvalid, fmt::format("daruma plan {}: which plan?", act), "name one; daruma plan list shows them"};
-    return Error{Errc::kInvalid, fmt::format("daruma plan: '{}' is not list, show, check, render or import", act)};
+    if (words.empty())
+      return Error{Errc::kInvalid, fmt::format("daruma plan {}: which plan?", act),
+                   "name one; daruma plan list shows them"};
+    if (act == "show") return show(app, library, words[0]);
+    return Error{Errc::kInvalid,
+                 fmt::format("daruma plan: '{}' is not list, show, check, render or import", act)};
   };
   const Result<int> code = go();
-  return code.ok() ? *code : report(app, code.error());
+  return code.ok() ? *code : report_error(app, code.error());
 }
 
 }  // namespace daruma

@@ -3,10 +3,10 @@
 #include <set>
 
 #include "base/size.h"
+#include "base/table.h"
 #include "cli/commands.h"
 #include "cli/json.h"
 #include "cli/session.h"
-#include "base/table.h"
 #include "datastore/postgres/points.h"
 
 namespace daruma {
@@ -124,7 +124,7 @@ Status points(App& app, const Invocation& invocation) {
 
 int run_points(App& app, const Invocation& invocation) {
   const Status done = points(app, invocation);
-  return done.ok() ? static_cast<int>(kDone) : report(app, done.error());
+  return done.ok() ? static_cast<int>(kDone) : report_error(app, done.error());
 }
 
 }  // namespace daruma

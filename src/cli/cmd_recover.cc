@@ -15,7 +15,8 @@ using namespace run;
 
 Value::Map arguments_of(const Invocation& invocation) {
   Value::Map arguments;
-  for (const auto& [name, value] : invocation.pairs("--param")) arguments.insert_or_assign(name, Value(value));
+  for (const auto& [name, value] : invocation.pairs("--param"))
+    arguments.insert_or_assign(name, Value(value));
   return arguments;
 }
 
@@ -31,7 +32,8 @@ Status refuse_broken(const App& app, const Plan& plan, const Library& library) {
 }
 
 // The context of a step that only observes, in this process.
-StepContext context_to_look(App& app, const RunnerWorld& world, const StepType& type, const Value& with, Target target) {
+StepContext context_to_look(App& app, const RunnerWorld& world, const StepType& type, const Value& with,
+                            Target target) {
   Assignment assignment;
   assignment.order.type = type.name;
   assignment.order.with = with;
@@ -49,15 +51,19 @@ Status check_preconditions(App& app, const FrozenPlan& plan, Target target) {
   for (const Action& action : plan.plan.preconditions) {
     const StepType* type = find_step_type(action.type);
     if (!type || !type->act || type->effect != Effect::kObserve)
-      return Error{Errc::kRefused, fmt::format("precondition '{}' is not a step that only observes", action.type)};
+      return Error{Errc::kRefused,
+                   fmt::format("precondition '{}' is not a step that only observes", action.type)};
     Step step;
     step.action = action;
-    DR_TRY(const Value with, fill(Value(action.with), lookup_for(plan, step, [](std::string_view) { return std::nullopt; })));
+    DR_TRY(const Value with,
+           fill(Value(action.with), lookup_for(plan, step, [](std::string_view) { return std::nullopt; })));
     DR_TRY(const Value::Map inputs, step_inputs(*type, *with.map()));
     StepContext context = context_to_look(app, world, *type, Value(inputs), target);
     const auto met = type->act(context);
     if (!met.ok())
-      return Error{Errc::kRefused, fmt::format("precondition '{}' is not met: {}", action.type, met.error().what), met.error().hint};
+      return Error{Errc::kRefused,
+                   fmt::format("precondition '{}' is not met: {}", action.type, met.error().what),
+                   met.error().hint};
   }
   return {};
 }
@@ -73,7 +79,8 @@ void preview_step(App& app, const FrozenPlan& plan, const Step& step, Target tar
   Value shown;
   shown.set("step", step.id).set("do", step.action.type);
   std::vector<std::string> would, by_hand;
-  const auto known = fill(Value(step.action.with), lookup_for(plan, step, [](std::string_view) { return std::nullopt; }));
+  const auto known =
+      fill(Value(step.action.with), lookup_for(plan, step, [](std::string_view) { return std::nullopt; }));
   if (!type->preview && type->act) would = {"cannot be previewed; nothing is done"};
   if (!known.ok()) would = {"depends on what earlier steps find: " + to_json(Value(step.action.with))};
   const auto inputs = known.ok() ? step_inputs(*type, *known->map()) : Result<Value::Map>(known.error());
@@ -82,16 +89,22 @@ void preview_step(App& app, const FrozenPlan& plan, const Step& step, Target tar
     const RunnerWorld world = runner_world(app);
     StepContext context = context_to_look(app, world, *type, Value(*inputs), target);
     const auto preview = type->preview(context);
-    if (preview.ok()) would = preview->would, by_hand = preview->by_hand;
-    else would = {"cannot be previewed now: " + preview.error().what};
+    if (preview.ok())
+      would = preview->would, by_hand = preview->by_hand;
+    else
+      would = {"cannot be previewed now: " + preview.error().what};
   }
   shown.set("effect", std::string(to_string(type->effect)));
-  shown.set("would", Value::List(would.begin(), would.end())).set("by_hand", Value::List(by_hand.begin(), by_hand.end()));
+  shown.set("would", Value::List(would.begin(), would.end()))
+      .set("by_hand", Value::List(by_hand.begin(), by_hand.end()));
   out.push_back(shown);
   if (app.json) return;
-  const Colour colour = type->effect == Effect::kDestroy ? Colour::kRed : type->effect == Effect::kChange ? Colour::kYellow : Colour::kFaint;
-  app.out.write(fmt::format("  {}  {}  {}\n", paint(app.out, Colour::kBold, in_our_language(step.title, step.id)), step.action.type,
-                            paint(app.out, colour, to_string(type->effect))));
+  const Colour colour = type->effect == Effect::kDestroy  ? Colour::kRed
+                        : type->effect == Effect::kChange ? Colour::kYellow
+                                                          : Colour::kFaint;
+  app.out.write(fmt::format("  {}  {}  {}\n",
+                            paint(app.out, Colour::kBold, in_our_language(step.title, step.id)),
+                            step.action.type, paint(app.out, colour, to_string(type->effect))));
   if (step.when) app.out.write(fmt::format("       when {}\n", step.when->text()));
   if (step.approve || step.action.type == "approve") app.out.write("       asks for an approval\n");
   print_lines(app, "→", would);
@@ -101,11 +114,14 @@ void preview_step(App& app, const FrozenPlan& plan, const Step& step, Target tar
 int dry_run(App& app, const FrozenPlan& plan, Target target) {
   Value::List steps;
   if (!app.json)
-    app.out.write(fmt::format("{} {} on {}: nothing is done\n\n", paint(app.out, Colour::kYellow, "DRY RUN"), plan.plan.name,
-                              to_string(target)));
+    app.out.write(fmt::format("{} {} on {}: nothing is done\n\n", paint(app.out, Colour::kYellow, "DRY RUN"),
+                              plan.plan.name, to_string(target)));
   for (const Step& step : plan.plan.steps) preview_step(app, plan, step, target, steps);
-  if (app.json) app.out.write(to_json(Value().set("dry_run", true).set("plan", plan.plan.name).set("steps", steps)) + "\n");
-  else app.out.write(fmt::format("\n{} nothing was done\n", paint(app.out, Colour::kYellow, "DRY RUN")));
+  if (app.json)
+    app.out.write(to_json(Value().set("dry_run", true).set("plan", plan.plan.name).set("steps", steps)) +
+                  "\n");
+  else
+    app.out.write(fmt::format("\n{} nothing was done\n", paint(app.out, Colour::kYellow, "DRY RUN")));
   return kDone;
 }
 
@@ -126,10 +142,12 @@ Result<RunCreated> created_of(const App& app, FrozenPlan plan, Target target, co
 }
 
 int finish(App& app, const Result<RunState>& state) {
-  if (!state.ok()) return report(app, state.error());
+  if (!state.ok()) return report_error(app, state.error());
   if (!app.json) {
-    if (state->end()) app.out.write("\n" + state->summary(japanese_terminal()) + "\n");
-    else app.out.write(fmt::format("\nthe run stands still; go on with it: daruma resume {}\n", state->id()));
+    if (state->end())
+      app.out.write("\n" + state->summary(japanese_terminal()) + "\n");
+    else
+      app.out.write(fmt::format("\nthe run stands still; go on with it: daruma resume {}\n", state->id()));
   }
   return exit_of(*state);
 }
@@ -149,12 +167,13 @@ int run_recover(App& app, const Invocation& invocation) {
     DR_TRY(const RunCreated created, created_of(app, std::move(frozen), target, invocation));
     DR_TRY(const std::string id, place.create(created, find_step_type));
     if (!app.json)
-      app.out.write(fmt::format("{}  {}\non {}; watch it from elsewhere: daruma runs {}\n\n", paint(app.out, Colour::kBold, id),
-                                in_our_language(plan.title, plan.name), to_string(target), id));
+      app.out.write(fmt::format("{}  {}\non {}; watch it from elsewhere: daruma runs {}\n\n",
+                                paint(app.out, Colour::kBold, id), in_our_language(plan.title, plan.name),
+                                to_string(target), id));
     return finish(app, carry_out_here(app, place, id, invocation.has("--yes"), !invocation.has("--no-wait")));
   };
   const Result<int> code = start();
-  return code.ok() ? *code : report(app, code.error());
+  return code.ok() ? *code : report_error(app, code.error());
 }
 
 int run_resume(App& app, const Invocation& invocation) {
@@ -170,7 +189,7 @@ int run_resume(App& app, const Invocation& invocation) {
     return finish(app, carry_out_here(app, place, id, invocation.has("--yes"), !invocation.has("--no-wait")));
   };
   const Result<int> code = resume();
-  return code.ok() ? *code : report(app, code.error());
+  return code.ok() ? *code : report_error(app, code.error());
 }
 
 }  // namespace daruma

@@ -268,7 +268,7 @@ Result<int> restore_datastore(App& app, const Invocation& invocation) {
 
 int run_restore(App& app, const Invocation& invocation) {
   const auto code = restore_datastore(app, invocation);
-  return code.ok() ? *code : report(app, code.error());
+  return code.ok() ? *code : report_error(app, code.error());
 }
 
 }  // namespace daruma

@@ -22,8 +22,11 @@ std::string state_word(RunPlace& place, const RunState& state) {
 
 Value as_value(RunPlace& place, const RunState& state) {
   Value value;
-  value.set("run", state.id()).set("plan", state.created().plan.plan.name).set("state", state_word(place, state));
-  value.set("target", std::string(to_string(state.created().target))).set("started_at", to_rfc3339(state.started_at()));
+  value.set("run", state.id())
+      .set("plan", state.created().plan.plan.name)
+      .set("state", state_word(place, state));
+  value.set("target", std::string(to_string(state.created().target)))
+      .set("started_at", to_rfc3339(state.started_at()));
   value.set("by", state.created().by.name);
   if (state.ended_at()) value.set("ended_at", to_rfc3339(*state.ended_at()));
   Value::List steps;
@@ -31,7 +34,10 @@ Value as_value(RunPlace& place, const RunState& state) {
     const StepState& at = state.at(step.id);
     Value entry;
     entry.set("step", step.id).set("do", step.action.type).set("state", std::string(to_string(at.phase)));
-    entry.set("attempts", at.attempts.size()).set("undone", at.undone).set("outputs", at.outputs).set("error", at.error);
+    entry.set("attempts", at.attempts.size())
+        .set("undone", at.undone)
+        .set("outputs", at.outputs)
+        .set("error", at.error);
     steps.push_back(std::move(entry));
   }
   return value.set("steps", std::move(steps));
@@ -50,11 +56,15 @@ Result<int> list(App& app, RunPlace& place) {
   for (const std::string& id : ids) {
     DR_TRY(const RunState state, load_run(place.journal(), id, find_step_type));
     all.push_back(as_value(place, state));
-    table.row({id, std::string(to_string(state.created().target)), to_rfc3339(state.started_at()).substr(0, 19) + "Z",
-               state.created().by.name, state_word(place, state)});
+    table.row({id, std::string(to_string(state.created().target)),
+               to_rfc3339(state.started_at()).substr(0, 19) + "Z", state.created().by.name,
+               state_word(place, state)});
   }
-  if (app.json) app.out.write(to_json(Value().set("runs", std::move(all))) + "\n");
-  else app.out.write(ids.empty() ? "no plan has been run yet; daruma plan list shows what could be\n" : table.text());
+  if (app.json)
+    app.out.write(to_json(Value().set("runs", std::move(all))) + "\n");
+  else
+    app.out.write(ids.empty() ? "no plan has been run yet; daruma plan list shows what could be\n"
+                              : table.text());
   return kDone;
 }
 
@@ -68,14 +78,17 @@ Status ask(App& app, const std::string& id, const Request& request) {
   if (carried) return asked;  // somebody does, and does not answer
   const RunnerWorld world = runner_world(app);
   const auto hands = runner_hands(world, place, id, config_file(app));
-  return post_letter({.journal = place.journal(), .clock = app.clock, .hands = *hands, .find_type = find_step_type}, id,
-                     event_of(request, person_of(this_user())));
+  return post_letter(
+      {.journal = place.journal(), .clock = app.clock, .hands = *hands, .find_type = find_step_type}, id,
+      event_of(request, person_of(this_user())));
 }
 
 int tell(App& app, const Status& status, const std::string& done) {
-  if (!status.ok()) return report(app, status.error());
-  if (app.json) app.out.write(to_json(Value().set("ok", true)) + "\n");
-  else app.out.write(done + "\n");
+  if (!status.ok()) return report_error(app, status.error());
+  if (app.json)
+    app.out.write(to_json(Value().set("ok", true)) + "\n");
+  else
+    app.out.write(done + "\n");
   return kDone;
 }
 
@@ -87,7 +100,7 @@ int run_runs(App& app, const Invocation& invocation) {
     return invocation.arguments.empty() ? list(app, place) : show_one(app, place, invocation.arguments[0]);
   };
   const Result<int> code = show();
-  return code.ok() ? *code : report(app, code.error());
+  return code.ok() ? *code : report_error(app, code.error());
 }
 
 int run_approve(App& app, const Invocation& invocation) {
@@ -98,11 +111,23 @@ int run_approve(App& app, const Invocation& invocation) {
   request.reason = invocation.value("--reason").value_or("");
   // Whether the step waits for an approval or for an answer, only its run knows.
   Status asked = ask(app, id, request);
-  if (asked.is(Errc::kRefused) && asked.error().what.find("does not wait for an approval") != std::string::npos) {
+  if (asked.is(Errc::kRefused) &&
+      asked.error().what.find("does not wait for an approval") != std::string::npos) {
     request.kind = Request::Kind::kAnswer;
     asked = ask(app, id, request);
   }
-  return tell(app, asked, fmt::format("{} {} of {}", request.yes ? "approved" : "rejected", request.step, id));
+  return tell(app, asked,
+              fmt::format("{} {} of {}", request.yes ? "approved" : "rejected", request.step, id));
+}
+
+int run_halt(App& app, const Invocation& invocation) {
+  const bool release = invocation.has("--release");
+  const auto halt = [&]() -> Status {
+    DR_TRY(RunPlace place, open_runs(app));
+    return place.halt(!release, person_of(this_user()), invocation.value("--reason").value_or(""));
+  };
+  return tell(app, halt(),
+              release ? "runs may act again" : "no run changes anything until: daruma halt --release");
 }
 
 int run_abort(App& app, const Invocation& invocation) {

@@ -39,7 +39,7 @@ Status serve(App& app) {
 
 int run_serve(App& app, const Invocation&) {
   const Status done = serve(app);
-  return done.ok() ? static_cast<int>(kDone) : report(app, done.error());
+  return done.ok() ? static_cast<int>(kDone) : report_error(app, done.error());
 }
 
 }  // namespace daruma

@@ -199,7 +199,7 @@ Result<bool> show(App& app) {
 
 int run_status(App& app, const Invocation&) {
   const auto green = show(app);
-  if (!green.ok()) return report(app, green.error());
+  if (!green.ok()) return report_error(app, green.error());
   return *green ? kDone : kFailed;
 }
 

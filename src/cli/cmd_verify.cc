@@ -94,7 +94,7 @@ Result<bool> verify_repository(App& app, bool read_data) {
 
 int run_verify(App& app, const Invocation& invocation) {
   const auto good = verify_repository(app, invocation.has("--read-data"));
-  if (!good.ok()) return report(app, good.error());
+  if (!good.ok()) return report_error(app, good.error());
   return *good ? kDone : kFailed;
 }
 

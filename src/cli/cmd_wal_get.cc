@@ -16,7 +16,7 @@ int run_wal_get(App& app, const Invocation& invocation) {
   if (const auto until = invocation.value("--until")) {
     const auto lsn = postgres::parse_lsn(*until);
     if (!lsn.ok()) {
-      report(app, lsn.error());
+      report_error(app, lsn.error());
       return static_cast<int>(postgres::WalGetExit::kStop);
     }
     request.until = *lsn;

@@ -76,7 +76,8 @@ constexpr std::array<std::string_view, 3> kRecoverExamples{
     "daruma recover ./mine.yaml --param service=auth-service --reason 'ticket 4711'",
 };
 constexpr std::array<ArgumentRow, 1> kRunArguments{{{"RUN", "its id, as `daruma runs` shows it"}}};
-constexpr std::array<ArgumentRow, 1> kRunsArguments{{{"RUN", "which; without it, the newest are listed", false}}};
+constexpr std::array<ArgumentRow, 1> kRunsArguments{
+    {{"RUN", "which; without it, the newest are listed", false}}};
 constexpr std::array<OptionRow, 2> kResumeOptions{{
     {"--yes", Form::kFlag, "", "agree now to what you may agree to yourself"},
     {"--no-wait", Form::kFlag, "", "end with 4 as soon as only a person can go on"},
@@ -91,6 +92,10 @@ constexpr std::array<OptionRow, 3> kApproveOptions{{
     {"--break-glass", Form::kFlag, "", "alone, against the policy; needs a reason, and is alarmed"},
 }};
 constexpr std::array<OptionRow, 1> kAbortOptions{{{"--reason", Form::kText, "TEXT", "why"}}};
+constexpr std::array<OptionRow, 2> kHaltOptions{{
+    {"--reason", Form::kText, "TEXT", "why; everybody who looks at a run is told"},
+    {"--release", Form::kFlag, "", "let runs act again"},
+}};
 constexpr std::array<ArgumentRow, 2> kPlanArguments{{
     {"ACT", "list, show, check, render or import"},
     {"PLAN", "which; of check, all when none is named", false, true},
@@ -113,14 +118,14 @@ constexpr std::array<ArgumentRow, 1> kShimArguments{{
 }};
 
 constexpr std::array<ArgumentRow, 1> kHelpArguments{{
-    {"TOPIC", "a command, or `settings` for all that daruma.yaml may say", false},
+    {"TOPIC", "a command; or `settings` of daruma.yaml, `plans`, `steps`", false},
 }};
 constexpr std::array<OptionRow, 2> kHelpOptions{{
     {"--markdown", Form::kFlag, "", "print docs/commands.md", false, false, true},
     {"--schema", Form::kFlag, "", "print docs/daruma.schema.json", false, false, true},
 }};
 
-constexpr std::array<CommandRow, 20> kCommands{{
+constexpr std::array<CommandRow, 21> kCommands{{
     {.name = "demo",
      .group = Group::kSetUp,
      .summary = "tell the whole story on this machine, in a scratch directory",
@@ -218,6 +223,13 @@ constexpr std::array<CommandRow, 20> kCommands{{
      .arguments = kRunArguments,
      .options = kAbortOptions,
      .run = &run_abort},
+    {.name = "halt",
+     .group = Group::kWhenItBurns,
+     .summary = "stop all runs from changing anything, or let them again",
+     .details = "Until it is released, no run begins a step that changes or destroys; what acts already\n"
+                "ends. It is for the moment in which nobody knows what is going on.",
+     .options = kHaltOptions,
+     .run = &run_halt},
     {.name = "plan",
      .group = Group::kEveryDay,
      .summary = "look at recovery plans: list, show, check, render, import",
@@ -254,7 +266,7 @@ constexpr std::array<CommandRow, 20> kCommands{{
      .run = &run_shim},
     {.name = "help",
      .group = Group::kPlumbing,
-     .summary = "explain a command, or the settings of daruma.yaml",
+     .summary = "explain a command, settings, plans, kinds of steps",
      .arguments = kHelpArguments,
      .options = kHelpOptions,
      .config = ConfigUse::kNone,

@@ -211,11 +211,11 @@ TEST_F(Daruma, ErrorsMapToExitCodes) {
           .out = sink,
           .err = sink,
           .working_directory = "/"};
-  EXPECT_EQ(report(app, {Errc::kInvalid, "x"}), kUsage);
-  EXPECT_EQ(report(app, {Errc::kRefused, "x"}), kRefused);
+  EXPECT_EQ(report_error(app, {Errc::kInvalid, "x"}), kUsage);
+  EXPECT_EQ(report_error(app, {Errc::kRefused, "x"}), kRefused);
   for (const Errc code : {Errc::kFailed, Errc::kNotFound, Errc::kExists, Errc::kCorrupt, Errc::kUnavailable,
                           Errc::kNoSpace, Errc::kCancelled})
-    EXPECT_EQ(report(app, {code, "x"}), kFailed);
+    EXPECT_EQ(report_error(app, {code, "x"}), kFailed);
 }
 
 }  // namespace

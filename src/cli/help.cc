@@ -7,6 +7,8 @@
 
 #include "base/closest.h"
 #include "cli/json.h"
+#include "run/plan_schema.h"
+#include "run/step_type.h"
 
 namespace daruma {
 namespace {
@@ -158,12 +160,15 @@ int run_help(App& app, const Invocation& invocation) {
   if (invocation.arguments.empty()) return app.out.write(overview(app.out)), kDone;
   const std::string& topic = invocation.arguments[0];
   if (topic == "settings") return app.out.write(settings_markdown()), kDone;
+  if (topic == "plans") return app.out.write(run::plan_reference()), kDone;
+  if (topic == "steps") return app.out.write(run::steps_reference()), kDone;
   if (const CommandRow* command = find_command(topic))
     return app.out.write(command_help(*command, app.out)), kDone;
-  std::vector<std::string> topics{"settings"};
+  std::vector<std::string> topics{"settings", "plans", "steps"};
   for (const CommandRow& row : all_commands())
     if (row.group != Group::kHidden) topics.emplace_back(row.name);
-  return report(app, {Errc::kInvalid, fmt::format("no help on '{}'{}", topic, suggestion(topic, topics))});
+  return report_error(app,
+                      {Errc::kInvalid, fmt::format("no help on '{}'{}", topic, suggestion(topic, topics))});
 }
 
 int run_version(App& app, const Invocation&) {

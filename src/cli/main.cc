@@ -50,6 +50,6 @@ int main(int argc, char** argv) {
 
   const int code = run_line(app, {argv + 1, argv + argc});
   if (!out->flush() && code == kDone)
-    return report(app, {Errc::kFailed, "standard output: not all could be written"});
+    return report_error(app, {Errc::kFailed, "standard output: not all could be written"});
   return code;
 }

@@ -4,9 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include "base/table.h"
 #include "cli/json.h"
 #include "cli/progress.h"
-#include "base/table.h"
 
 namespace daruma {
 namespace {

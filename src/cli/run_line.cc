@@ -45,7 +45,7 @@ int run_line(App& app, const std::vector<std::string>& arguments) {
   const ParsedLine line = parse_line(arguments);
   app.json = line.json;
   const auto unusable = [&](const Error& error) {
-    const int code = report(app, error);
+    const int code = report_error(app, error);
     return line.command && line.command->exit_when_unusable != 0 ? line.command->exit_when_unusable : code;
   };
   if (!line.invocation.ok()) return unusable(line.invocation.error());

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "cli/run_view.h"
+#include "cli/session.h"
+#include "journal/anchor.h"
 #include "os/environment.h"
 
 namespace daruma {
@@ -12,7 +14,8 @@ namespace daruma {
 using namespace run;
 
 Result<Library> open_library(const App& app) {
-  return load_library(app.fs, app.config->file.empty() ? app.working_directory : app.config->file.parent_path(),
+  return load_library(app.fs,
+                      app.config->file.empty() ? app.working_directory : app.config->file.parent_path(),
                       app.config->plans);
 }
 
@@ -31,9 +34,33 @@ Result<Target> target_of(const App& app, const std::optional<std::string>& word)
   const std::string name = word.value_or("production");
   const auto known = std::ranges::find(app.config->targets, name, &TargetConfig::name);
   if (word && known == app.config->targets.end())
-    return Error{Errc::kRefused, fmt::format("daruma.yaml has no target '{}'", name), "name it under `targets:`"};
+    return Error{Errc::kRefused, fmt::format("daruma.yaml has no target '{}'", name),
+                 "name it under `targets:`"};
   return name == "staging" ? Target::kStaging : name == "sandbox" ? Target::kSandbox : Target::kProduction;
 }
+
+namespace {
+
+// The journal's head goes into the repository before anything is destroyed: a chain alone cannot show that
+// its end was cut. Where no repository was ever made, there is nothing to put it into, and that is said.
+Status anchor(App& app, RunPlace& place) {
+  const auto session = open_session(app);
+  if (session.is(Errc::kNotFound)) {
+    app.err.write("the journal's head is not anchored: there is no repository (daruma init makes it)\n");
+    return {};
+  }
+  const Status anchored = [&]() -> Status {
+    DR_OK(session);
+    DR_TRY(const StateDirectory state, open_state(app));
+    DR_TRY(const JournalHead head, place.journal().head());
+    return put_journal_anchor(*session->repository, state.writer(), head);
+  }();
+  if (anchored.ok()) return {};
+  return Error{anchored.error().code, "the journal's head cannot be anchored: " + anchored.error().what,
+               anchored.error().hint};
+}
+
+}  // namespace
 
 Result<RunState> carry_out_here(App& app, RunPlace& place, const std::string& id, bool confirms, bool wait) {
   DR_TRY(const RunState before, load_run(place.journal(), id, find_step_type));
@@ -42,9 +69,19 @@ Result<RunState> carry_out_here(App& app, RunPlace& place, const std::string& id
   const RunnerWorld world = runner_world(app);
   const auto hands = runner_hands(world, place, id, config_file(app));
   RunView view(app, place);
-  EngineParts parts{.journal = place.journal(), .clock = app.clock, .hands = *hands, .find_type = find_step_type};
+  EngineParts parts{
+      .journal = place.journal(), .clock = app.clock, .hands = *hands, .find_type = find_step_type};
   parts.wait_for_people = wait;
   parts.letter = [&] { return control->letter(); };
+  parts.before_destroying = [&](const RunState&, const Step&) { return anchor(app, place); };
+  bool told = false;
+  parts.stopped = [&]() -> std::optional<std::string> {
+    const auto halted = place.halted();
+    const std::optional<std::string> why = halted.ok() ? *halted : halted.error().what;
+    if (why && !std::exchange(told, true))
+      app.err.write(*why + "; let runs act again with: daruma halt --release\n");
+    return why;
+  };
   const Person us = person_of(this_user());
   parts.on_event = [&](const RunState& state, const JournalEvent& event) {
     view.show(state, event);

@@ -1,4 +1,5 @@
-// cli/run_session.h: what commands about plans and runs share: the plans there are, the place of runs, and the hands.
+// cli/run_session.h: what commands about plans and runs share: the plans there are, the place of runs, and
+// the hands.
 //
 // Threads: the main thread.
 #pragma once
@@ -25,8 +26,9 @@ Path config_file(const App& app);
 // production unless --target says otherwise. kRefused: daruma.yaml has no such target.
 Result<run::Target> target_of(const App& app, const std::optional<std::string>& word);
 
-// Carries a run out in this process, showing what happens, until it ended or `daruma` is to stop. `confirms`: whoever
-// started us agrees to what they may agree to themselves.
-Result<run::RunState> carry_out_here(App& app, run::RunPlace& place, const std::string& id, bool confirms, bool wait);
+// Carries a run out in this process, showing what happens, until it ended or `daruma` is to stop.
+// `confirms`: whoever started us agrees to what they may agree to themselves.
+Result<run::RunState> carry_out_here(App& app, run::RunPlace& place, const std::string& id, bool confirms,
+                                     bool wait);
 
 }  // namespace daruma

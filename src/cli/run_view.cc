@@ -20,8 +20,9 @@ std::string title_of(const Step& step) { return in_our_language(step.title, step
 std::string took(const StepState& state) {
   if (!state.ended || state.attempts.empty()) return "";
   const Duration time = *state.ended - state.attempts.front().started;
-  const size_t acts = static_cast<size_t>(
-      std::count_if(state.attempts.begin(), state.attempts.end(), [](const Attempt& attempt) { return attempt.verb == Verb::kAct; }));
+  const size_t acts =
+      static_cast<size_t>(std::count_if(state.attempts.begin(), state.attempts.end(),
+                                        [](const Attempt& attempt) { return attempt.verb == Verb::kAct; }));
   return human_duration(time) + (acts > 1 ? fmt::format(", {} attempts", acts) : "");
 }
 
@@ -61,7 +62,8 @@ std::string padded(const std::string& text, size_t width) {
 
 bool japanese_terminal() {
   for (const char* name : {"LC_ALL", "LC_MESSAGES", "LANG"})
-    if (const auto value = environment_variable(name); value && !value->empty()) return value->starts_with("ja");
+    if (const auto value = environment_variable(name); value && !value->empty())
+      return value->starts_with("ja");
   return false;
 }
 
@@ -83,9 +85,10 @@ void RunView::say(const std::string& text) {
   app_.out.flush();
 }
 
-void RunView::line(Instant at, Colour colour, std::string_view mark, const std::string& text, const std::string& right) {
-  say(fmt::format("  {}  {} {}  {}", paint(app_.out, Colour::kFaint, clock_time(at)), paint(app_.out, colour, mark),
-                  padded(text, kTitleWidth), right));
+void RunView::line(Instant at, Colour colour, std::string_view mark, const std::string& text,
+                   const std::string& right) {
+  say(fmt::format("  {}  {} {}  {}", paint(app_.out, Colour::kFaint, clock_time(at)),
+                  paint(app_.out, colour, mark), padded(text, kTitleWidth), right));
 }
 
 // On a terminal: what runs now, in a line that the next one replaces.
@@ -96,7 +99,8 @@ void RunView::running(const RunState& state) {
     if (state.at(step.id).phase == StepPhase::kRunning) names += (names.empty() ? "" : ", ") + title_of(step);
   clear();
   if (names.empty()) return;
-  app_.out.write("            " + fit_to_width("▸ " + names, static_cast<size_t>(*app_.out.kind().columns) - 14));
+  app_.out.write("            " +
+                 fit_to_width("▸ " + names, static_cast<size_t>(*app_.out.kind().columns) - 14));
   app_.out.flush();
   open_ = true;
 }
@@ -146,10 +150,12 @@ void RunView::show(const RunState& state, const JournalEvent& event) {
          vanished->started ? "began, and left no outcome: finding out" : "never began: again");
   if (const auto* given = std::get_if<ApprovalGiven>(&*body))
     line(event.at, given->agree ? Colour::kGreen : Colour::kRed, given->agree ? "✓" : "✗",
-         fmt::format("{} {} {}", given->by.name, given->agree ? "approves" : "rejects", given->step), given->reason);
+         fmt::format("{} {} {}", given->by.name, given->agree ? "approves" : "rejects", given->step),
+         given->reason);
   if (const auto* asked = std::get_if<AbortAsked>(&*body))
     line(event.at, Colour::kRed, "■", fmt::format("{} aborts the run", asked->by.name), asked->reason);
-  if (std::holds_alternative<ApprovalAsked>(*body) || std::holds_alternative<PersonAsked>(*body)) say(waits_for(state));
+  if (std::holds_alternative<ApprovalAsked>(*body) || std::holds_alternative<PersonAsked>(*body))
+    say(waits_for(state));
   running(state);
 }
 
@@ -161,15 +167,17 @@ std::string waits_for(const RunState& state) {
       std::string question = step.approve ? in_our_language(step.approve->question, "") : "";
       if (question.empty()) question = Value(step.action.with).text_at("question", title_of(step));
       out += fmt::format("\n  ?  {}\n     {}", question,
-                         fmt::format("{} of {} approvals until {}Z", at.approval->given.size(), at.approval->count,
-                                     clock_time(at.approval->until)));
+                         fmt::format("{} of {} approvals until {}Z", at.approval->given.size(),
+                                     at.approval->count, clock_time(at.approval->until)));
       if (!at.approval->groups.empty()) out += fmt::format(", of {}", fmt::join(at.approval->groups, ", "));
-      out += fmt::format("\n     daruma approve {0} {1}        or: daruma approve {0} {1} --reject\n", state.id(), step.id);
+      out += fmt::format("\n     daruma approve {0} {1}        or: daruma approve {0} {1} --reject\n",
+                         state.id(), step.id);
     }
     if (at.phase == StepPhase::kPerson) {
       const std::string task = at.attempts.empty() ? Value(step.action.with).text_at("task", title_of(step))
                                                    : fmt::format("did '{}' happen? {}", step.id, at.error);
-      out += fmt::format("\n  ?  {}\n     daruma approve {} {}        or, if not: --reject\n", task, state.id(), step.id);
+      out += fmt::format("\n  ?  {}\n     daruma approve {} {}        or, if not: --reject\n", task,
+                         state.id(), step.id);
     }
   }
   return out;
@@ -177,9 +185,11 @@ std::string waits_for(const RunState& state) {
 
 std::string describe(const App& app, const RunState& state) {
   const Plan& plan = state.created().plan.plan;
-  std::string out = fmt::format("{}  {}\n", paint(app.out, Colour::kBold, state.id()), in_our_language(plan.title, plan.name));
-  out += fmt::format("on {}, started {} by {}{}\n\n", to_string(state.created().target), to_rfc3339(state.started_at()),
-                     state.created().by.name, state.created().reason.empty() ? "" : ": " + state.created().reason);
+  std::string out = fmt::format("{}  {}\n", paint(app.out, Colour::kBold, state.id()),
+                                in_our_language(plan.title, plan.name));
+  out += fmt::format("on {}, started {} by {}{}\n\n", to_string(state.created().target),
+                     to_rfc3339(state.started_at()), state.created().by.name,
+                     state.created().reason.empty() ? "" : ": " + state.created().reason);
   for (const Step& step : state.steps()) {
     const StepState& at = state.at(step.id);
     const Look look = look_of(at);
@@ -189,12 +199,11 @@ std::string describe(const App& app, const RunState& state) {
     if (at.phase == StepPhase::kAsking) right = "waits for approval";
     if (at.phase == StepPhase::kPerson) right = "waits for a person";
     const std::string when = at.attempts.empty() ? "        " : clock_time(at.attempts.front().started);
-    out += fmt::format("  {}  {} {}  {}\n", paint(app.out, Colour::kFaint, when), paint(app.out, look.colour, look.mark),
-                       padded(title_of(step), kTitleWidth), right);
+    out += fmt::format("  {}  {} {}  {}\n", paint(app.out, Colour::kFaint, when),
+                       paint(app.out, look.colour, look.mark), padded(title_of(step), kTitleWidth), right);
   }
   out += waits_for(state);
-  if (state.end())
-    out += fmt::format("\n{}\n", state.summary(japanese_terminal()));
+  if (state.end()) out += fmt::format("\n{}\n", state.summary(japanese_terminal()));
   return out;
 }
 

@@ -23,7 +23,8 @@ class RunView {
 
  private:
   void show_step(const run::RunState& state, const run::StepEnded& ended);
-  void line(Instant at, Colour colour, std::string_view mark, const std::string& text, const std::string& right);
+  void line(Instant at, Colour colour, std::string_view mark, const std::string& text,
+            const std::string& right);
   void say(const std::string& text);
   void running(const run::RunState& state);
   void clear();

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "config/config_tables.h"
 #include "cli/help.h"
 #include "cli/json.h"
+#include "config/config_tables.h"
 
 namespace daruma {
 namespace {

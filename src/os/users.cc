@@ -38,7 +38,8 @@ User this_user() {
   const uint32_t uid = ::getuid();
   const auto caller = uid == 0 ? environment_variable("SUDO_UID") : std::nullopt;
   uint32_t sudo = 0;
-  if (caller && std::from_chars(caller->data(), caller->data() + caller->size(), sudo).ptr == caller->data() + caller->size())
+  if (caller && std::from_chars(caller->data(), caller->data() + caller->size(), sudo).ptr ==
+                    caller->data() + caller->size())
     return user_of(sudo);
   return user_of(uid);
 }

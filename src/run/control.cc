@@ -20,7 +20,9 @@ Path socket_of(const Path& state, const std::string& run) { return state / "cont
 
 std::string to_message(const Request& request) {
   Value value;
-  value.set("ask", kKinds[static_cast<size_t>(request.kind)]).set("step", request.step).set("yes", request.yes);
+  value.set("ask", kKinds[static_cast<size_t>(request.kind)])
+      .set("step", request.step)
+      .set("yes", request.yes);
   value.set("break_glass", request.break_glass).set("reason", request.reason);
   return to_json(value);
 }
@@ -50,7 +52,10 @@ void answer(const Descriptor& client, const Status& status) {
 class Server final : public ControlServer {
  public:
   Server(FileSystem& fs, Path path, Descriptor listener)
-      : fs_(fs), path_(std::move(path)), listener_(std::move(listener)), thread_([this](std::stop_token stop) { serve(stop); }) {}
+      : fs_(fs),
+        path_(std::move(path)),
+        listener_(std::move(listener)),
+        thread_([this](std::stop_token stop) { serve(stop); }) {}
   ~Server() override {
     thread_.request_stop();
     thread_.join();
@@ -84,8 +89,8 @@ class Server final : public ControlServer {
     const auto request = request_of(message->text);
     if (!request.ok()) return answer(client, request.error());
     auto held = std::make_shared<Descriptor>(std::move(client));
-    letters_.lock()->push_back(
-        {.body = event_of(*request, person_of(*who)), .answer = [held](const Status& status) { answer(*held, status); }});
+    letters_.lock()->push_back({.body = event_of(*request, person_of(*who)),
+                                .answer = [held](const Status& status) { answer(*held, status); }});
   }
 
   FileSystem& fs_;
@@ -111,7 +116,8 @@ EventBody event_of(const Request& request, const Person& by) {
   return AbortAsked{by, request.reason};
 }
 
-Result<std::unique_ptr<ControlServer>> serve_control(FileSystem& fs, Clock&, const Path& state, const std::string& run) {
+Result<std::unique_ptr<ControlServer>> serve_control(FileSystem& fs, Clock&, const Path& state,
+                                                     const std::string& run) {
   const Path path = socket_of(state, run);
   // Others may reach the sockets, and nothing else: who they are decides what they may.
   DR_OK(create_dirs(fs, path.parent_path(), 0711));
@@ -128,7 +134,8 @@ Status ask_control(const Path& state, const std::string& run, const Request& req
     return Error{Errc::kUnavailable, fmt::format("run {}: whoever carries it out does not listen", run)};
   const auto reply = receive_message(server.get(), patience);
   if (!reply || reply->text.empty())
-    return Error{Errc::kUnavailable, fmt::format("run {}: no answer within {}", run, human_duration(patience)),
+    return Error{Errc::kUnavailable,
+                 fmt::format("run {}: no answer within {}", run, human_duration(patience)),
                  fmt::format("see whether it was heard: daruma runs {}", run)};
   DR_TRY(const Value value, parse_json(reply->text));
   if (value.boolean_at("ok")) return {};

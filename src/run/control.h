@@ -1,7 +1,8 @@
 // run/control.h: how people reach a run that is being carried out: a socket at STATE/control/RUN.
 //
-// Whoever connects is who the kernel says (SO_PEERCRED); what they ask becomes a letter to the engine, and the engine's
-// answer goes back. One request a connection: {"ask":"approve"|"answer"|"abort", …} and {"ok":true} or {"what":…,"hint":…}.
+// Whoever connects is who the kernel says (SO_PEERCRED); what they ask becomes a letter to the engine, and
+// the engine's answer goes back. One request a connection: {"ask":"approve"|"answer"|"abort", …} and
+// {"ok":true} or {"what":…,"hint":…}.
 // Threads: the server has one of its own; letter() is called by the engine.
 #pragma once
 
@@ -19,7 +20,7 @@ struct Request {
   enum class Kind : uint8_t { kApprove, kAnswer, kAbort };
   Kind kind = Kind::kApprove;
   std::string step;
-  bool yes = true;          // agree; it is done
+  bool yes = true;  // agree; it is done
   bool break_glass = false;
   std::string reason = {};
 };

@@ -27,7 +27,8 @@ Status add(FileSystem& fs, Library& library, const Path& file) {
 
 Result<Plan> load_plan(FileSystem& fs, const Path& file) {
   const auto bytes = read_file(fs, file, kLargestPlan);
-  if (bytes.is(Errc::kNotFound)) return Error{Errc::kNotFound, fmt::format("plan {}: no such file", file.string())};
+  if (bytes.is(Errc::kNotFound))
+    return Error{Errc::kNotFound, fmt::format("plan {}: no such file", file.string())};
   DR_OK(bytes);
   return parse_plan(std::string(as_text(*bytes)), file);
 }
@@ -49,8 +50,9 @@ Result<Library> load_library(FileSystem& fs, const Path& base, const std::vector
   std::ranges::sort(library.plans, {}, &Plan::name);
   const auto twice = std::ranges::adjacent_find(library.plans, {}, &Plan::name);
   if (twice != library.plans.end())
-    return Error{Errc::kInvalid, fmt::format("two plans are named '{}': {} and {}", twice->name, twice->file.string(),
-                                             std::next(twice)->file.string()),
+    return Error{Errc::kInvalid,
+                 fmt::format("two plans are named '{}': {} and {}", twice->name, twice->file.string(),
+                             std::next(twice)->file.string()),
                  "give one of them another name"};
   return library;
 }
@@ -59,13 +61,16 @@ Result<Plan> Library::find(std::string_view name) const {
   const auto found = std::ranges::find(plans, name, &Plan::name);
   if (found != plans.end()) return *found;
   for (const BadPlan& plan : bad)
-    if (plan.file.stem() == name) return Error{Errc::kInvalid, plan.what, "mend the file; `daruma plan check` tells more"};
+    if (plan.file.stem() == name)
+      return Error{Errc::kInvalid, plan.what, "mend the file; `daruma plan check` tells more"};
   std::vector<std::string> names;
   for (const Plan& plan : plans) names.push_back(plan.name);
   const auto near = closest(std::string(name), names);
-  return Error{Errc::kNotFound, fmt::format("there is no plan '{}'{}", name, near ? fmt::format("; did you mean '{}'?", *near) : ""),
-               names.empty() ? "name the files of plans under `plans:` in daruma.yaml"
-                             : fmt::format("plans: {}", fmt::join(names, ", "))};
+  return Error{
+      Errc::kNotFound,
+      fmt::format("there is no plan '{}'{}", name, near ? fmt::format("; did you mean '{}'?", *near) : ""),
+      names.empty() ? "name the files of plans under `plans:` in daruma.yaml"
+                    : fmt::format("plans: {}", fmt::join(names, ", "))};
 }
 
 FindPlan Library::finder() const {

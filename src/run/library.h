@@ -26,8 +26,8 @@ struct Library {
   FindPlan finder() const;
 };
 
-// `patterns` are paths of files, or FOLDER/*.yaml; relative ones stand on `base`. kNotFound: a file or folder is not
-// there. kInvalid: two plans have one name.
+// `patterns` are paths of files, or FOLDER/*.yaml; relative ones stand on `base`. kNotFound: a file or
+// folder is not there. kInvalid: two plans have one name.
 Result<Library> load_library(FileSystem& fs, const Path& base, const std::vector<std::string>& patterns);
 // One file alone.
 Result<Plan> load_plan(FileSystem& fs, const Path& file);

@@ -10,6 +10,9 @@ namespace daruma::run {
 namespace {
 
 constexpr const char* kTaken = "target_taken";
+constexpr const char* kLever = "lever";
+constexpr const char* kPulled = "lever_pulled";
+constexpr const char* kReleased = "lever_released";
 
 std::string target_stream(Target target) { return fmt::format("target/{}", to_string(target)); }
 
@@ -97,6 +100,29 @@ Result<bool> RunPlace::is_carried(const std::string& run) {
   if (lock.ok() || lock.is(Errc::kNotFound)) return false;
   if (lock.is(Errc::kRefused)) return true;
   return lock.error();
+}
+
+Result<std::optional<std::string>> RunPlace::halted() {
+  DR_TRY(const auto events, journal_->read(kLever, 1));
+  if (events.empty() || events.back().kind != kPulled) return std::optional<std::string>();
+  const Value& body = events.back().body;
+  return std::optional<std::string>(fmt::format("halted by {} since {}: {}", body.text_at("by"),
+                                                to_rfc3339(events.back().at), body.text_at("reason")));
+}
+
+Status RunPlace::halt(bool pull, const Person& by, const std::string& reason) {
+  if (pull && reason.empty())
+    return Error{Errc::kInvalid, "halting everything needs a reason", "give it with --reason"};
+  DR_TRY(const auto events, journal_->read(kLever, 1));
+  const bool pulled = !events.empty() && events.back().kind == kPulled;
+  if (pulled == pull) {
+    DR_TRY(const auto now, halted());
+    return Error{Errc::kRefused, now ? "already " + *now : std::string("nothing is halted")};
+  }
+  Value body;
+  body.set("by", by.name).set("uid", by.uid).set("reason", reason);
+  DR_OK(journal_->append(kLever, events.size(), {{pull ? kPulled : kReleased, std::move(body)}}));
+  return {};
 }
 
 Result<std::vector<std::string>> RunPlace::runs(size_t limit) {

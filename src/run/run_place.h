@@ -51,6 +51,11 @@ class RunPlace {
   Result<std::optional<Holder>> holder(Target target, const FindType& find_type);
   // Whether some process carries this run out now.
   Result<bool> is_carried(const std::string& run);
+  // The global stop lever: while it is pulled, nothing changes. nullopt: it is not; else who pulled it, and
+  // why.
+  Result<std::optional<std::string>> halted();
+  // kInvalid: pulling it needs a reason. kRefused: it is so already.
+  Status halt(bool pull, const Person& by, const std::string& reason);
   // The newest first.
   Result<std::vector<std::string>> runs(size_t limit);
 

@@ -88,7 +88,9 @@ std::optional<Value> RunState::value_of(std::string_view name) const {
   if (name == "run.outcome") return Value(to_string(outcome().outcome));
   if (name == "run.notice") {
     const RunOutcome now = outcome().outcome;
-    return Value(now == RunOutcome::kSucceeded ? "succeeded" : now == RunOutcome::kIncomplete ? "partial" : "failed");
+    return Value(now == RunOutcome::kSucceeded    ? "succeeded"
+                 : now == RunOutcome::kIncomplete ? "partial"
+                                                  : "failed");
   }
   if (name == "run.summary.ja" || name == "run.summary.en") return Value(summary(name.ends_with("ja")));
   if (!name.starts_with("steps.")) return std::nullopt;

@@ -69,14 +69,16 @@ std::vector<std::string> secrets_of(FileSystem& fs, const Assignment& assignment
 
 StepContext context_for(const RunnerWorld& world, const Config& config, const Assignment& assignment,
                         const Path& directory, std::stop_token stop) {
-  const runtime::RuntimeWorld runtimes{world.fs, world.clock, world.processes, config.state, world.daruma_program};
+  const runtime::RuntimeWorld runtimes{world.fs, world.clock, world.processes, config.state,
+                                       world.daruma_program};
   const Order& order = assignment.order;
   return StepContext{
       .config = config,
       .fs = world.fs,
       .clock = world.clock,
       .processes = world.processes,
-      .runtime_of = [runtimes](const ServiceConfig& service) { return runtime::make_runtime(runtimes, service); },
+      .runtime_of =
+          [runtimes](const ServiceConfig& service) { return runtime::make_runtime(runtimes, service); },
       .run = assignment.run,
       .step = order.step,
       .target = order.target,
@@ -102,7 +104,8 @@ int act_step(const RunnerWorld& world, const Path& attempt, std::stop_token stop
     DR_TRY(const Config config, config_of(world.fs, assignment));
     const StepType* type = find_step_type(assignment.order.type);
     if (!type || (assignment.order.call == Order::Call::kAct && !type->act))
-      return Error{Errc::kInvalid, fmt::format("'{}' is not a kind of step that acts", assignment.order.type)};
+      return Error{Errc::kInvalid,
+                   fmt::format("'{}' is not a kind of step that acts", assignment.order.type)};
     StepContext context = context_for(world, config, assignment, attempt, std::move(stop));
     return perform(*type, assignment.order.call, context, attempt);
   };

@@ -1,4 +1,5 @@
-// run/worker.h: what a worker needs of its world: the configuration, the runtime of each service, and secrets.
+// run/worker.h: what a worker needs of its world: the configuration, the runtime of each service, and
+// secrets.
 //
 // Threads: plain functions.
 #pragma once

@@ -1,6 +1,6 @@
-// Runs in a simulated world: the engine is killed before and after every append and every effect, at random many times,
-// loses the run to another engine, and meets clocks that jump. The run always ends, in the same state as without a crash,
-// and nothing exclusive is done twice.
+// Runs in a simulated world: the engine is killed before and after every append and every effect, at random
+// many times, loses the run to another engine, and meets clocks that jump. The run always ends, in the same
+// state as without a crash, and nothing exclusive is done twice.
 //
 // A failing schedule prints its seed: DARUMA_RUN_SEED=N runs that one alone; DARUMA_RUN_SCHEDULES=N how many.
 

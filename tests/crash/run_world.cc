@@ -61,7 +61,8 @@ RunWorld::Act* RunWorld::find(const std::string& step, uint32_t attempt) {
   return found == acts_.end() ? nullptr : &*found;
 }
 
-// The intent must stand in the journal, of the newest epoch, and be open; what is destroyed must have been agreed to.
+// The intent must stand in the journal, of the newest epoch, and be open; what is destroyed must have been
+// agreed to.
 void RunWorld::check_intent(const Order& order) {
   const auto events = journal_.read(stream_of(run), 1);
   uint64_t epoch = 0, intent_epoch = 0;

@@ -5,8 +5,8 @@
 #include <csignal>
 
 #include "base/size.h"
-#include "cli/json.h"
 #include "base/table.h"
+#include "cli/json.h"
 #include "os/environment.h"
 #include "os/files.h"
 

@@ -22,5 +22,6 @@ std::span<const StepType> wait_steps();
 std::span<const StepType> exec_steps();
 std::span<const StepType> notify_steps();
 std::span<const StepType> flow_steps();
+std::span<const StepType> report_steps();
 
 }  // namespace daruma::run

@@ -28,17 +28,12 @@ constexpr InputRow kPlan[] = {
      "the name of the plan that is carried out here; its parameters beside it"},
 };
 
-constexpr InputRow kReport[] = {
-    {"title", Kind::kText, false, {}, "stands above the report; nothing: the plan's title"},
-};
-
 constexpr InputRow kFail[] = {
     {"reason", Kind::kText, true, {}, "why the run cannot go on"},
 };
 
 constexpr std::string_view kManualOutputs[] = {"by", "note"};
 constexpr std::string_view kApproveOutputs[] = {"by"};
-constexpr std::string_view kReportOutputs[] = {"file"};
 
 std::string failure_text(const StepContext& context) { return text_input(context, "reason"); }
 
@@ -85,10 +80,6 @@ constexpr StepType kTypes[] = {
      .summary = "carries out another plan, as a part of this one",
      .inputs = kPlan,
      .by_hand = plan_by_hand},
-    {.name = "report",
-     .summary = "writes the report of what happened so far, in Japanese and English",
-     .inputs = kReport,
-     .outputs = kReportOutputs},
     {.name = "fail",
      .summary = "fails, with a reason: for a `when` that says that the run cannot go on",
      .timeout = std::chrono::seconds(5),

@@ -24,6 +24,7 @@ std::vector<StepType> collect() {
   add(exec_steps());
   add(notify_steps());
   add(flow_steps());
+  add(report_steps());
   return types;
 }
 
