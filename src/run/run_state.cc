@@ -74,8 +74,8 @@ const Attempt* StepState::running() const {
 }
 
 const Step* RunState::step(std::string_view id) const {
-  const auto found = std::ranges::find(steps_, id, &Step::id);
-  return found == steps_.end() ? nullptr : &*found;
+  const auto found = places_.find(id);
+  return found == places_.end() ? nullptr : &steps_[found->second];
 }
 
 // --- what names stand for
@@ -163,7 +163,10 @@ Status RunState::on(const RunCreated& event, const JournalEvent& at) {
   started_at_ = at.at;
   steps_ = created_->plan.plan.steps;
   for (Step& step : finish_steps(created_->plan.plan.finish, kFinishGroup)) steps_.push_back(std::move(step));
-  for (const Step& step : steps_) states_.emplace(step.id, StepState{});
+  for (size_t i = 0; i < steps_.size(); ++i) {
+    places_.emplace(steps_[i].id, i);
+    states_.emplace(steps_[i].id, StepState{});
+  }
   return {};
 }
 

@@ -198,6 +198,7 @@ class RunState {
   std::optional<RunCreated> created_;
   std::string id_;
   std::vector<Step> steps_;
+  std::map<std::string, size_t, std::less<>> places_;  // of steps, by id
   std::map<std::string, StepState, std::less<>> states_;
   RunPhase phase_ = RunPhase::kRunning;
   Instant started_at_;
