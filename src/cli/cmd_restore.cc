@@ -8,8 +8,8 @@
 #include "cli/json.h"
 #include "cli/progress.h"
 #include "cli/session.h"
-#include "datastore/postgres/recovery_config.h"
 #include "datastore/postgres/restore.h"
+#include "datastore/postgres/wal_get.h"
 #include "os/environment.h"
 
 namespace daruma {
@@ -18,21 +18,6 @@ namespace {
 using postgres::Catalog;
 using postgres::RecoveryPoint;
 using postgres::RestoreOptions;
-
-// PostgreSQL runs it through a shell in the data directory: every path is absolute and quoted. The
-// configuration is named only where a passphrase opens the repository: a daruma.yaml that somebody breaks
-// later must not stop a recovery.
-// Without a position to stop at, the end that was resolved is named: a log may grow while it is recovered.
-std::string restore_command(const App& app, const std::string& datastore, const RecoveryPoint& point) {
-  const auto quoted = [](const std::string& word) { return postgres::quote_shell(word); };
-  const Path& key = app.config->repository.key.file;
-  std::string command = quoted(this_program().string()) + " wal-get";
-  if (key.empty()) command += " -c " + quoted(app.config->file.string());
-  command += " --repository " + quoted(app.config->repository.copies.front().url);
-  if (!key.empty()) command += " --key " + quoted(key.string());
-  if (!point.stop_before && !point.immediate) command += " --until " + to_string(point.end_of_log);
-  return command + " --datastore " + quoted(datastore) + " %f \"%p\"";
-}
 
 Result<RestoreOptions> options_of(const App& app, const Invocation& invocation) {
   RestoreOptions options;
@@ -235,7 +220,7 @@ Result<int> restore_datastore(App& app, const Invocation& invocation) {
   const auto all = catalog.snapshots;
   if (const auto wanted = invocation.value("--snapshot")) DR_OK(choose_snapshot(catalog, *wanted));
   DR_TRY(const RecoveryPoint point, resolve_or_refuse(app, invocation, catalog, wish));
-  options.restore_command = restore_command(app, datastore, point);
+  options.restore_command = postgres::wal_get_command(this_program(), *app.config, datastore, point);
   const auto size = [&]() -> Result<uint64_t> {
     DR_TRY(const auto snapshot, SnapshotReader::open(*session.repository, point.snapshot->stored));
     return postgres::restored_bytes(*snapshot);

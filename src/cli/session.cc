@@ -5,16 +5,10 @@
 #include <algorithm>
 #include <thread>
 
-#include "base/size.h"
 #include "os/environment.h"
-#include "os/files.h"
-#include "storage/directory_store.h"
 
 namespace daruma {
 namespace {
-
-constexpr uint32_t kKeyEpoch = 1;
-constexpr std::string_view kFileScheme = "file://";
 
 std::string joined(const std::vector<DatastoreConfig>& datastores) {
   std::string out;
@@ -24,53 +18,9 @@ std::string joined(const std::vector<DatastoreConfig>& datastores) {
 
 }  // namespace
 
-Result<Path> directory_of(const std::string& url) {
-  if (!url.starts_with(kFileScheme) || url.size() == kFileScheme.size() || url[kFileScheme.size()] != '/')
-    return Error{Errc::kInvalid, fmt::format("'{}' is not a repository URL that this version knows", url),
-                 "write file:///DIR"};
-  return Path(url.substr(kFileScheme.size()));
-}
-
-Result<std::unique_ptr<ObjectStore>> open_store(App& app) {
-  DR_TRY(const Path directory, directory_of(app.config->repository.copies.front().url));
-  return open_directory_store(app.fs, app.random, directory);
-}
-
-Result<KeyFile> read_key(App& app, ObjectStore& store) {
-  const KeyConfig& key = app.config->repository.key;
-  if (!key.passphrase_environment.empty()) {
-    DR_TRY(const std::string passphrase, read_secret(app.fs, {.environment = key.passphrase_environment}));
-    const auto object = store.get(fmt::format("keys/{:08x}", kKeyEpoch));
-    if (object.is(Errc::kNotFound))
-      return Error{Errc::kNotFound, fmt::format("{} holds no key that a passphrase opens", store.url()),
-                   "run `daruma init`, or name the key file"};
-    DR_OK(object);
-    return unwrap_with_passphrase(*object, kKeyEpoch, passphrase);
-  }
-  const auto text = read_file(app.fs, key.file, 64 * kKiB);
-  if (text.is(Errc::kNotFound))
-    return Error{Errc::kNotFound, fmt::format("there is no key file {}", key.file.string()),
-                 "bring it from where you keep its copy; `daruma init` makes one for a new repository"};
-  DR_OK(text);
-  auto parsed = parse_key_file(as_text(*text));
-  if (!parsed.ok()) return std::move(parsed).error().in(key.file.string());
-  return parsed;
-}
-
 Result<Session> open_session(App& app) {
-  Session session;
-  auto store = open_store(app);
-  if (store.is(Errc::kNotFound))
-    return Error{Errc::kNotFound,
-                 fmt::format("there is no repository in {}", app.config->repository.copies.front().url),
-                 "is its disk mounted? `daruma init` makes a new, empty one; the URL may be wrong"};
-  DR_TRY(session.store, std::move(store));
-  DR_TRY(const KeyFile key, read_key(app, *session.store));
-  std::vector<Copy> copies;
-  for (const CopyConfig& copy : app.config->repository.copies)
-    copies.push_back({copy.name, session.store.get()});
-  DR_TRY(session.repository, Repository::open(std::move(copies), key, app.clock, app.random));
-  return session;
+  const auto secret = [&](const SecretReference& reference) { return read_secret(app.fs, reference); };
+  return open_configured_repository(app.fs, app.clock, app.random, app.config->repository, secret);
 }
 
 Result<StateDirectory> open_state(App& app) {

@@ -6,27 +6,15 @@
 #include <memory>
 
 #include "cli/app.h"
-#include "repository/repository.h"
+#include "repository/configured.h"
 #include "server/protection.h"
 #include "server/state.h"
 
 namespace daruma {
 
-struct Session {
-  std::unique_ptr<ObjectStore> store;
-  std::unique_ptr<Repository> repository;
-};
+using Session = ConfiguredRepository;
 
-// Opens the copy named in the configuration, without a repository in it being needed.
-// kInvalid: a kind of URL that this version does not know.
-Result<std::unique_ptr<ObjectStore>> open_store(App& app);
-
-// The directory of a file:// URL.
-Result<Path> directory_of(const std::string& url);
-
-// The key, from its file or by the passphrase. kNotFound: no such file. kInvalid: damaged.
-Result<KeyFile> read_key(App& app, ObjectStore& store);
-
+// The repository of the configuration, with its key: see repository/configured.h.
 Result<Session> open_session(App& app);
 Result<StateDirectory> open_state(App& app);
 

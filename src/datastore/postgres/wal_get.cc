@@ -6,6 +6,7 @@
 
 #include "base/size.h"
 #include "datastore/postgres/control_file.h"
+#include "datastore/postgres/recovery_config.h"
 #include "os/files.h"
 #include "repository/log.h"
 
@@ -127,6 +128,17 @@ WalGetExit wal_get(FileSystem& fs, Clock& clock, const WalGetRequest& request,
     if (--left == 0 || !worth_retrying(found.error())) return WalGetExit::kStop;
     clock.pause(kRetryAfter);
   }
+}
+
+std::string wal_get_command(const Path& program, const Config& config, const std::string& datastore,
+                            const RecoveryPoint& point) {
+  const Path& key = config.repository.key.file;
+  std::string command = quote_shell(program.string()) + " wal-get";
+  if (key.empty()) command += " -c " + quote_shell(config.file.string());
+  command += " --repository " + quote_shell(config.repository.copies.front().url);
+  if (!key.empty()) command += " --key " + quote_shell(key.string());
+  if (!point.stop_before && !point.immediate) command += " --until " + to_string(point.end_of_log);
+  return command + " --datastore " + quote_shell(datastore) + " %f \"%p\"";
 }
 
 }  // namespace daruma::postgres

@@ -12,8 +12,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
+#include "config/config.h"
 #include "datastore/postgres/lsn.h"
+#include "datastore/postgres/points.h"
 #include "os/clock.h"
 #include "os/file_system.h"
 #include "repository/repository.h"
@@ -37,5 +40,12 @@ using OpenRepository = std::function<Result<std::unique_ptr<Repository>>()>;
 // `explain` hears why, for the server's log.
 WalGetExit wal_get(FileSystem& fs, Clock& clock, const WalGetRequest& request,
                    const OpenRepository& open_repository, const std::function<void(const Error&)>& explain);
+
+// The restore_command that runs `program` for a datastore: every path absolute and quoted, because
+// PostgreSQL runs it through a shell in the data directory. The configuration is named only where a
+// passphrase opens the repository: a daruma.yaml that somebody breaks later must not stop a recovery.
+// Without a position to stop at, the end that was resolved is named: a log may grow while it is recovered.
+std::string wal_get_command(const Path& program, const Config& config, const std::string& datastore,
+                            const RecoveryPoint& point);
 
 }  // namespace daruma::postgres
