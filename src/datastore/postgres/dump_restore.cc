@@ -62,6 +62,13 @@ class LogWatch {
   std::vector<Complaint> complaints_;
 };
 
+std::vector<std::pair<std::string, std::string>> environment_of(const PlayOptions& options) {
+  auto environment = libpq_environment(options.into);
+  for (auto& [name, value] : environment)
+    if (name == "PGAPPNAME") value = options.application_name;
+  return environment;
+}
+
 // Waiting for each commit would gain nothing: the server writes everything down at the end of the restore,
 // and a server that fell down is filled anew.
 constexpr const char* kServerOptions = "-c lc_messages=C -c statement_timeout=0 -c synchronous_commit=off";
@@ -70,7 +77,7 @@ Result<Played> play_sql(FileSystem& fs, ProcessRunner& processes, const DumpFile
                         const PlayOptions& options) {
   Command psql{{"psql", "--no-psqlrc", "--no-password", "--quiet", "--set=VERBOSITY=verbose",
                 "--output=/dev/null", "--file=-"}};
-  psql.environment = libpq_environment(options.into);
+  psql.environment = environment_of(options);
   psql.environment.emplace_back("PGOPTIONS", kServerOptions);
   psql.output = options.log;
   psql.fed = true;
@@ -108,7 +115,7 @@ Result<Played> play_archive(FileSystem& fs, ProcessRunner& processes, const Dump
                             const PlayOptions& options) {
   Command tool{{"pg_restore", "--no-password", "--exit-on-error", "--dbname=" + options.into.dbname,
                 dump.path.string()}};
-  tool.environment = libpq_environment(options.into);
+  tool.environment = environment_of(options);
   tool.environment.emplace_back("PGOPTIONS", "-c statement_timeout=0 -c synchronous_commit=off");
   tool.output = options.log;
   DR_TRY(const ProcessExit ended, processes.run(tool, options.deadline));
@@ -127,7 +134,7 @@ std::vector<std::pair<std::string, std::string>> libpq_environment(const Connect
   std::vector<std::pair<std::string, std::string>> out = {{"PGHOST", settings.host},
                                                           {"PGPORT", std::to_string(settings.port)},
                                                           {"PGDATABASE", settings.dbname},
-                                                          {"PGAPPNAME", std::string(kPlayerName)},
+                                                          {"PGAPPNAME", "daruma"},
                                                           {"PGCLIENTENCODING", "UTF8"},
                                                           {"PGCONNECT_TIMEOUT", "15"},
                                                           {"LC_ALL", "C"}};

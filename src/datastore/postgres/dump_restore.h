@@ -19,13 +19,11 @@
 
 namespace daruma::postgres {
 
-// How their sessions call themselves, so that one whose client was killed can be found.
-inline constexpr std::string_view kPlayerName = "daruma-restore";
-
 struct PlayOptions {
   ConnectionSettings into;           // of SQL: the database to begin in; of an archive: the database it fills
   std::vector<std::string> allowed;  // of psql's complaints: see psql_log.h
-  Path log;                          // what psql prints; a new file
+  std::string application_name = "daruma";  // how its sessions call themselves in the server
+  Path log;                                 // what psql prints; a new file
   Deadline deadline;
   std::function<void(uint64_t done, uint64_t total)> progress = [](uint64_t, uint64_t) {
   };  // bytes of the file

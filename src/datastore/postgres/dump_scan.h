@@ -18,8 +18,8 @@
 namespace daruma::postgres {
 
 struct DumpFacts {
-  bool cluster = false;                  // of pg_dumpall: roles and all databases
-  bool complete = false;                 // its last line is there
+  bool cluster = false;                       // of pg_dumpall: roles and all databases
+  bool complete = false;                      // its last line is there
   std::vector<std::string> databases = {};    // that it connects to, in order; of pg_dump none
   std::map<std::string, uint64_t> rows = {};  // "database.schema.table"; of pg_dump "schema.table"
   uint64_t bytes = 0;

@@ -23,5 +23,6 @@ std::span<const StepType> exec_steps();
 std::span<const StepType> notify_steps();
 std::span<const StepType> flow_steps();
 std::span<const StepType> report_steps();
+std::span<const StepType> postgres_steps();
 
 }  // namespace daruma::run

@@ -25,6 +25,7 @@ std::vector<StepType> collect() {
   add(notify_steps());
   add(flow_steps());
   add(report_steps());
+  add(postgres_steps());
   return types;
 }
 
