@@ -76,6 +76,8 @@ struct Approval {
 struct Action {
   std::string type;  // "service.restart"
   Value::Map with;   // values may hold references: see run/expression.h
+
+  bool operator==(const Action&) const = default;
 };
 
 struct Step {

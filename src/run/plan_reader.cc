@@ -14,6 +14,8 @@ namespace {
 
 using namespace settings;  // the words of which tables are made
 
+constexpr auto kExactDigits = 15;  // a fraction of more may come back from JSON as its neighbour
+
 // Whole numbers and fractions as a person writes them; anything else, 0755 and 1e5 too, is text.
 Value plain_value(const std::string& text) {
   if (text.empty() || text == "~" || text == "null") return Value();
@@ -27,6 +29,7 @@ Value plain_value(const std::string& text) {
   int64_t whole = 0;
   if (const auto [rest, bad] = std::from_chars(text.data(), end, whole); bad == std::errc() && rest == end)
     return Value(whole);
+  if (std::ranges::count_if(digits, [](char c) { return c != '.'; }) > kExactDigits) return Value(text);
   double fraction = 0;
   if (const auto [rest, bad] = std::from_chars(text.data(), end, fraction); bad == std::errc() && rest == end)
     return Value(fraction);

@@ -102,10 +102,11 @@ TEST(PlanFile, AStepWaitsForWhatItRefersTo) {
 TEST(PlanFile, PlainScalarsAreWhatTheyLookLikeAndQuotedOnesAreText) {
   const Plan plan = parsed(with_steps(
       "  a: {do: x, with: {i: 12, f: 0.5, t: true, n: null, q: \"12\", mode: 0755, big: 99999999999999999999,"
-      " ip: 10.0.0.1, minus: -3}}\n"));
+      " ip: 10.0.0.1, minus: -3, long: 0.1234567890123456}}\n"));
   const Value::Map& with = plan.steps[0].action.with;
   EXPECT_EQ(to_json(with),
-            "{\"big\":1E20,\"f\":5E-1,\"i\":12,\"ip\":\"10.0.0.1\",\"minus\":-3,\"mode\":\"0755\",\"n\":null,"
+            "{\"big\":\"99999999999999999999\",\"f\":5E-1,\"i\":12,\"ip\":\"10.0.0.1\",\"long\":\"0."
+            "1234567890123456\",\"minus\":-3,\"mode\":\"0755\",\"n\":null,"
             "\"q\":\"12\",\"t\":true}");
 }
 
