@@ -113,6 +113,18 @@ constexpr std::array<ArgumentRow, 2> kWalGetArguments{{
 constexpr std::array<std::string_view, 1> kWalGetExamples{
     "restore_command = 'daruma wal-get -c /etc/daruma/daruma.yaml --datastore bookings %f %p'"};
 
+constexpr std::array<ArgumentRow, 2> kServiceArguments{{
+    {"ACT", "start, stop, restart, reload, recreate, scale, status, logs, resources or inspect"},
+    {"SERVICE", "its name in daruma.yaml"},
+}};
+constexpr std::array<OptionRow, 3> kServiceOptions{{
+    {"--timeout", Form::kText, "TIME", "how long it may take; without it, 1m"},
+    {"--instances", Form::kNumber, "N", "scale: how many there shall be"},
+    {"--lines", Form::kNumber, "N", "logs: how many of the last lines; without it, 100"},
+}};
+constexpr std::array<std::string_view, 2> kServiceExamples{"daruma service restart auth-service",
+                                                           "daruma service logs auth-service --lines 20"};
+
 constexpr std::array<ArgumentRow, 1> kShimArguments{{
     {"FOLDER", "what the runtime `process` keeps of the service"},
 }};
@@ -125,7 +137,7 @@ constexpr std::array<OptionRow, 2> kHelpOptions{{
     {"--schema", Form::kFlag, "", "print docs/daruma.schema.json", false, false, true},
 }};
 
-constexpr std::array<CommandRow, 21> kCommands{{
+constexpr std::array<CommandRow, 22> kCommands{{
     {.name = "demo",
      .group = Group::kSetUp,
      .summary = "tell the whole story on this machine, in a scratch directory",
@@ -247,6 +259,15 @@ constexpr std::array<CommandRow, 21> kCommands{{
      .arguments = kAttemptArguments,
      .config = ConfigUse::kNone,
      .run = &run_act},
+    {.name = "service",
+     .group = Group::kWhenItBurns,
+     .summary = "start, stop and look at one service, whatever runs it",
+     .details = "The same words for processes, systemd, Docker and pm2. Returns when it is so; a service\n"
+                "that does not end is killed before TIME is over.",
+     .arguments = kServiceArguments,
+     .options = kServiceOptions,
+     .examples = kServiceExamples,
+     .run = &run_service},
     {.name = "wal-get",
      .group = Group::kPlumbing,
      .summary = "hand PostgreSQL a piece of the log: its restore_command",

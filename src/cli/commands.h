@@ -68,6 +68,7 @@ int run_verify(App& app, const Invocation& invocation);
 int run_wal_get(App& app, const Invocation& invocation);
 int run_serve(App& app, const Invocation& invocation);
 int run_status(App& app, const Invocation& invocation);
+int run_service(App& app, const Invocation& invocation);
 int run_shim(App& app, const Invocation& invocation);
 int run_recover(App& app, const Invocation& invocation);
 int run_resume(App& app, const Invocation& invocation);

@@ -10,6 +10,8 @@ namespace daruma::runtime {
 namespace {
 
 constexpr Duration kBetweenLooks = 10ms;
+// A process that is just being born or ending shows no proof for a moment.
+constexpr Duration kTimeForProof = 1s;
 
 bool is_proven(const ServiceRecord& record, const ProcessInfo& process) {
   return std::ranges::find(record.mains, process.id) != record.mains.end() ||
@@ -46,10 +48,11 @@ Leftovers find_leftovers(const ServiceRecord& record) {
 
 Status end_leftovers(Clock& clock, const ServiceRecord& record, Duration grace, Deadline deadline) {
   const Deadline kill_at = clock.after(grace);
+  const Deadline doubt_until = clock.after(kTimeForProof);
   for (int signal = SIGTERM;; clock.pause(kBetweenLooks)) {
     const Leftovers left = find_leftovers(record);
     if (left.proven.empty() && left.doubtful.empty()) return {};
-    if (left.proven.empty())
+    if (left.proven.empty() && doubt_until.passed(clock.mono()))
       return Error{Errc::kRefused,
                    fmt::format("after its shim was killed there still runs {}, and nothing proves that it is "
                                "this service's",
@@ -57,7 +60,8 @@ Status end_leftovers(Clock& clock, const ServiceRecord& record, Duration grace, 
                    "look at it, and end it by hand with `kill PID`"};
     if (deadline.passed(clock.mono()))
       return Error{Errc::kCancelled,
-                   fmt::format("{} left over from a killed shim does not end", names_of(left.proven))};
+                   fmt::format("{} left over from a killed shim does not end",
+                               names_of(left.proven.empty() ? left.doubtful : left.proven))};
     if (kill_at.passed(clock.mono())) signal = SIGKILL;
     if (signal != 0) signal_all(left.proven, signal);
     if (signal == SIGTERM) signal = 0;  // once is enough

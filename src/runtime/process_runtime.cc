@@ -188,7 +188,9 @@ Status ProcessRuntime::describe() {
 }
 
 Status ProcessRuntime::start_shim(Deadline deadline) {
-  const Command command{.argv = {world_.daruma_program, "__shim", folder_.path}};
+  // Where we run inside a service ourselves, the new shim is none of its processes.
+  const Command command{.argv = {world_.daruma_program, "__shim", folder_.path},
+                        .environment = {{kMark, ""}}};
   auto ended = world_.processes.run(command, deadline);
   if (ended.is(Errc::kCancelled))
     return Error{Errc::kCancelled, fmt::format("'{}' had not started at the deadline", service_.name)};

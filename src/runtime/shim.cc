@@ -334,17 +334,18 @@ class Shim {
   }
 
   std::string detail() const {
-    std::string text = failure_;
+    std::vector<std::string> said;
+    if (!failure_.empty()) said.push_back(failure_);
     for (const Instance& one : instances_) {
       if (one.last_end().empty()) continue;
-      if (!text.empty()) text += "; ";
-      text += one.last_end();
+      std::string text = one.last_end();
       if (one.phase() == Phase::kWaiting) text += ", waits to be started again";
       if (one.phase() == Phase::kEnded && one.gave_up())
         text += fmt::format(", given up after {} restarts within {}", service_.restart.limit,
                             human_duration(service_.restart.within));
+      if (std::ranges::find(said, text) == said.end()) said.push_back(std::move(text));
     }
-    return text.substr(0, 500);
+    return fmt::format("{}", fmt::join(said, "; ")).substr(0, 500);
   }
 
   const ServiceRecord& current_record() {
@@ -406,7 +407,8 @@ void keep(const ShimWorld& world, const ServiceFolder& folder, Descriptor channe
   if (!lock.ok()) return fail(lock.error());
   auto service = read_service(world.fs, folder);
   if (!service.ok()) return fail(service.error());
-  if (const auto last = read_record(world.fs, folder); last && !is_running(last->shim)) {
+  // We have the lock, so whoever wrote the record is dead, even where the kernel still shows it.
+  if (const auto last = read_record(world.fs, folder)) {
     const Status ended = end_leftovers(world.clock, *last, kGraceOfLeftovers, Deadline::never());
     if (!ended.ok()) return fail(ended.error());
   }
