@@ -291,7 +291,7 @@ class DraftMaker {
       step.title = in_its_language(words);
     step.line = line;
     const bool destroys = action.type == "exec.destroy" || action.type == "redis.flush";
-    if (destroys) step.approve.emplace().question = step.title;
+    if (destroys) step.approve.emplace().question = step.title.empty() ? Text{"", step.id} : step.title;
     if (action.type == "manual") step.timeout = std::chrono::hours(1);
     const bool starts = action.type == "service.start" || action.type == "service.restart";
     if (starts && action.with.contains("service")) started_ = to_text(action.with.at("service"));

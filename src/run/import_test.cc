@@ -236,10 +236,12 @@ detect: [AuthServiceDown, {probe: web}, {ja: 報告}]
 prevent: [{ja: 予防}]
 preconditions: [{do: look, with: {service: $s}}]
 contacts: [ops]
-params: {s: {type: choice, choices: [a, "true"], default: a, help: {en: which}}, n: {type: integer, default: 3}}
+params: {s: {type: choice, choices: [a, "true"], default: a, help: {en: which}},
+         n: {type: integer, default: 3}}
 steps:
   a: {do: look, with: {x: [1, 0.5, true, null, "true", "12", {deep: "${s}: y"}], empty: [], none: {}}}
-  b: {do: look, needs: [a], when: "steps.a.failed and s == 'x'", retry: {for: 90m, times: 3, every: 250ms, most: 1h},
+  b: {do: look, needs: [a], when: "steps.a.failed and s == 'x'",
+      retry: {for: 90m, times: 3, every: 250ms, most: 1h},
       timeout: 2m, on_failure: undo, raise: other, undo: {do: look, with: {f: $steps.a.f}},
       approve: {question: {en: "Sure?"}, count: 2, groups: [dba]}}
 finish: {notify: [ops], report: false}
