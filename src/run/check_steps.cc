@@ -14,7 +14,7 @@
 namespace daruma::run {
 namespace {
 
-constexpr std::string_view kEnds[] = {"failed", "succeeded", "skipped"};
+constexpr std::string_view kEnds[] = {"failed", "succeeded", "skipped", "began_at", "ended_at"};
 constexpr Duration kLongestPatience = std::chrono::hours(24);
 
 template <class T>

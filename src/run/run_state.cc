@@ -104,6 +104,9 @@ std::optional<Value> RunState::value_of(std::string_view name) const {
   if (output == "failed") return Value(state.phase == StepPhase::kFailed);
   if (output == "succeeded") return Value(state.phase == StepPhase::kSucceeded);
   if (output == "skipped") return Value(state.phase == StepPhase::kSkipped);
+  // Of the attempt that counted.
+  if (output == "began_at") return state.attempts.empty() ? Value() : Value(to_rfc3339(state.attempts.back().started));
+  if (output == "ended_at") return state.ended ? Value(to_rfc3339(*state.ended)) : Value();
   const Value* value = state.outputs.find(output);
   return value ? *value : Value();
 }
@@ -576,6 +579,18 @@ std::vector<std::string> RunState::failed_steps() const {
   return failed;
 }
 
+// A failure that a later step was there for, and mended: `when: steps.X.failed`.
+bool RunState::is_answered(const Step& failed) const {
+  if (failed.on_failure != OnFailure::kContinue) return false;
+  const std::string local = failed.group.empty() ? failed.id : failed.id.substr(failed.group.size() + 1);
+  const std::string name = fmt::format("steps.{}.failed", local);
+  return std::ranges::any_of(steps_, [&](const Step& step) {
+    if (step.group != failed.group || !step.when || at(step.id).phase != StepPhase::kSucceeded) return false;
+    const auto names = step.when->names();
+    return std::ranges::find(names, name) != names.end();
+  });
+}
+
 RunEnded RunState::outcome() const {
   if (abort_)
     return {RunOutcome::kAborted, fmt::format("aborted by {}{}", abort_->by.name,
@@ -584,7 +599,7 @@ RunEnded RunState::outcome() const {
   std::string why;
   for (const Step& step : steps_) {
     const StepState& state = at(step.id);
-    if (is_finish(step) || state.phase != StepPhase::kFailed) continue;
+    if (is_finish(step) || state.phase != StepPhase::kFailed || is_answered(step)) continue;
     stopped = stopped || step.on_failure != OnFailure::kContinue;
     if (why.empty()) why = fmt::format("step '{}': {}", step.id, state.error);
   }

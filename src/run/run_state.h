@@ -135,7 +135,8 @@ class RunState {
   uint64_t position() const { return position_; }  // of the last event applied
   const std::string& id() const { return id_; }
   const std::optional<RunEnded>& end() const { return end_; }
-  // How it ends, or would end now.
+  // How it ends, or would end now. A failure that a later step was there for (`when: steps.X.failed`) and
+  // that this step answered with success no longer counts.
   RunEnded outcome() const;
   // One sentence for a notice.
   std::string summary(bool japanese) const;
@@ -158,6 +159,7 @@ class RunState {
   bool needs_approval(const Step& step) const;
 
  private:
+  bool is_answered(const Step& failed) const;
   // One overload for each event.
   Status on(const RunCreated& event, const JournalEvent& at);
   Status on(const EngineTook& event, const JournalEvent& at);
