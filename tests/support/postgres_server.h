@@ -77,6 +77,7 @@ class PostgresServer {
   Path make_directory(const std::string& name);
   const Path& directory() const { return scratch_.path(); }
   const Path& data() const { return data_; }
+  const Path& programs() const { return programs_; }  // the directory of postgres, pg_dump and so on
   std::string log();
 
  private:

@@ -8,7 +8,6 @@
 #include <iostream>
 #include <sstream>
 
-#include "service/test_client.h"
 #include "support/free_port.h"
 
 namespace lastminutestay {
@@ -37,18 +36,6 @@ std::string text_of(const Path& file) {
 }
 
 }  // namespace
-
-boost::json::value Reply::json() const {
-  boost::system::error_code malformed;
-  auto value = boost::json::parse(body, malformed);
-  EXPECT_FALSE(malformed) << status << " " << body;
-  return value;
-}
-
-std::string Reply::header(const std::string& name) const {
-  const auto found = headers.find(name);
-  return found == headers.end() ? "" : found->second;
-}
 
 Backend::Backend(BackendOptions options)
     : options_(std::move(options)),
@@ -144,15 +131,7 @@ Reply Backend::get(const std::string& target, const Headers& headers) const {
 
 Reply Backend::send(const std::string& method, const std::string& target, const std::string& body,
                     const Headers& headers) const {
-  std::string request = fmt::format("{} {} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n", method, target);
-  for (const auto& [name, value] : headers) request += name + ": " + value + "\r\n";
-  if (!body.empty() || method == "POST") request += fmt::format("Content-Length: {}\r\n", body.size());
-  daruma::service::TestClient client(target.starts_with("/admin/") ? provider_port_ : port_);
-  if (!client.connected() || !client.send(request + "\r\n" + body)) return {};
-  const auto answer = client.receive();
-  const std::string length = answer.header("Content-Length");
-  if (!length.empty() && answer.body.size() != std::stoul(length)) return {};
-  return {answer.status, answer.headers, answer.body};
+  return ask_port(target.starts_with("/admin/") ? provider_port_ : port_, method, target, body, headers);
 }
 
 Reply Backend::book(const std::string& body, const std::string& key) const {

@@ -14,22 +14,12 @@
 #include <string>
 #include <vector>
 
+#include "lastminutestay/tests/reply.h"
 #include "support/postgres_server.h"
 #include "support/redis_server.h"
 #include "support/tcp_proxy.h"
 
 namespace lastminutestay {
-
-struct Reply {
-  int status = 0;  // 0: no answer, or a broken one
-  std::map<std::string, std::string> headers;
-  std::string body;
-
-  boost::json::value json() const;
-  std::string header(const std::string& name) const;
-};
-
-using Headers = std::vector<std::pair<std::string, std::string>>;
 
 struct BackendOptions {
   int workers = 2;
