@@ -105,7 +105,8 @@ std::optional<Value> RunState::value_of(std::string_view name) const {
   if (output == "succeeded") return Value(state.phase == StepPhase::kSucceeded);
   if (output == "skipped") return Value(state.phase == StepPhase::kSkipped);
   // Of the attempt that counted.
-  if (output == "began_at") return state.attempts.empty() ? Value() : Value(to_rfc3339(state.attempts.back().started));
+  if (output == "began_at")
+    return state.attempts.empty() ? Value() : Value(to_rfc3339(state.attempts.back().started));
   if (output == "ended_at") return state.ended ? Value(to_rfc3339(*state.ended)) : Value();
   const Value* value = state.outputs.find(output);
   return value ? *value : Value();
