@@ -1,0 +1,286 @@
+// Goal: a run of the real program survives whatever happens to it: its engine killed at any moment, its
+//       runner killed, a step that does not end or never stops printing, a full disk, a plan edited
+//       meanwhile, two who want the same target.
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include "base/value.h"
+#include "os/files.h"
+#include "os/process.h"
+#include "os/process_table.h"
+#include "os/random.h"
+#include "os/scratch_dir.h"
+#include "os/split_mix.h"
+#include "support/small_disk.h"
+
+namespace daruma {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+enum Code { kDone = 0, kFailed = 1, kUsage = 2, kRefused = 3, kWaits = 4 };
+
+class Runs : public testing::Test {
+ protected:
+  Runs() {
+    write("daruma.yaml",
+          "state: state\n"
+          "repository: {key: {file: none.key}, copies: [{name: here, url: \"file:///nonexistent/daruma\"}]}\n"
+          "targets: {production: {}, staging: {}}\n"
+          "plans: [plans/*.yaml]\n");
+    std::filesystem::create_directory(path("plans"));
+    write("plans/story.yaml", R"(plan: story
+title: {ja: 物語, en: A story}
+steps:
+  one:   {do: exec, with: {command: [sh, -c, "echo one >>done; sleep 0.2"], directory: ., after_crash: ask}}
+  two:   {do: exec, with: {command: [sh, -c, "echo two >>done; sleep 0.2"], directory: ., after_crash: ask}, needs: [one]}
+  three: {do: exec, with: {command: [sh, -c, "echo three >>done; sleep 0.2"], directory: ., after_crash: ask}, needs: [two]}
+finish: {report: true}
+)");
+  }
+
+  Path path(const std::string& name) const { return scratch_.path() / name; }
+  void write(const std::string& name, const std::string& text) const { std::ofstream(path(name)) << text; }
+  std::string text_of(const Path& file) const {
+    std::ifstream in(file);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  void plan(const std::string& name, const std::string& steps) const {
+    write("plans/" + name + ".yaml",
+          fmt::format("plan: {}\ntitle: {{ja: 題, en: A title}}\nsteps:\n{}finish: {{report: false}}\n", name,
+                      steps));
+  }
+
+  Command command(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), DARUMA_PROGRAM);
+    return {.argv = std::move(arguments),
+            .environment = {{"LANG", "C"}, {"A_SECRET", "tr0ub4dor&3"}},
+            .working_directory = scratch_.path()};
+  }
+  std::unique_ptr<Process> start(std::vector<std::string> arguments) const {
+    return *processes_->start(command(std::move(arguments)));
+  }
+  ProcessExit run(std::vector<std::string> arguments) const {
+    return *processes_->run(command(std::move(arguments)), clock_->after(2min));
+  }
+  Value run_json(std::vector<std::string> arguments) const {
+    arguments.push_back("--json");
+    const ProcessExit exit = run(std::move(arguments));
+    auto value = parse_json(exit.output);
+    EXPECT_TRUE(value.ok()) << exit.output;
+    return value.ok() ? *value : Value();
+  }
+  // The newest run's id; "" while there is none.
+  std::string newest() const {
+    const Value all = run_json({"runs"});
+    const Value* runs = all.find("runs");
+    return runs && runs->list() && !runs->list()->empty() ? runs->list()->front().text_at("run") : "";
+  }
+  std::string state_of(const std::string& id) const { return run_json({"runs", id}).text_at("state"); }
+  void wait_until(const std::string& what, const std::function<bool()>& holds) const {
+    const Deadline deadline = clock_->after(1min);
+    while (!holds()) {
+      ASSERT_FALSE(deadline.passed(clock_->mono())) << "waited a minute for: " << what;
+      clock_->pause(5ms);
+    }
+  }
+  Path attempt(const std::string& id, const std::string& name) const {
+    return path("state/runs") / id / name;
+  }
+  static ProcessId id_of(const Value& value) {
+    return {static_cast<int>(value.integer_at("pid")),
+            static_cast<uint64_t>(value.integer_at("start_ticks"))};
+  }
+  Value file_value(const Path& file) const {
+    const auto value = parse_json(text_of(file));
+    return value.ok() ? *value : Value();
+  }
+
+  std::unique_ptr<Clock> clock_ = real_clock();
+  std::unique_ptr<ProcessRunner> processes_ = real_processes(*clock_);
+  ScratchDir scratch_;
+};
+
+TEST_F(Runs, APlanIsCarriedOutAndItsReportWritten) {
+  const ProcessExit exit = run({"recover", "story", "--yes"});
+  EXPECT_EQ(exit.code, kDone) << exit.output;
+  EXPECT_EQ(text_of(path("done")), "one\ntwo\nthree\n");
+  size_t reports = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(attempt(newest(), "report"))) {
+    ++reports;
+    EXPECT_THAT(text_of(entry.path()), HasSubstr(newest())) << entry.path();
+  }
+  EXPECT_EQ(reports, 4u);
+}
+
+TEST_F(Runs, AnEngineKilledAtAnyMomentLosesNothingAndRepeatsNothing) {
+  SplitMix random(static_cast<uint64_t>(::getpid()));
+  const char* wanted = std::getenv("DARUMA_RUN_KILLS");
+  const int kills = wanted ? std::stoi(wanted) : 6;
+  for (int i = 0; i < kills; ++i) {
+    std::filesystem::remove(path("done"));
+    auto engine = start({"recover", "story", "--yes"});
+    const auto patience = std::chrono::milliseconds(50 + random.below(1500));
+    const auto early = engine->wait(clock_->after(patience));
+    engine.reset();  // SIGKILL
+    if (early.ok()) continue;
+    const std::string id = newest();
+    if (id.empty()) continue;  // killed before the run was there: nothing happened
+    const ProcessExit resumed = run({"resume", id, "--yes"});
+    EXPECT_EQ(resumed.code, kDone) << "after " << patience.count() << " ms: " << resumed.output;
+    EXPECT_EQ(text_of(path("done")), "one\ntwo\nthree\n") << "after " << patience.count() << " ms";
+  }
+}
+
+TEST_F(Runs, AStepWhoseRunnerWasKilledIsUnknownAndAPersonIsAsked) {
+  plan("long", "  act: {do: exec, with: {command: [sleep, \"600\"], after_crash: ask}, timeout: 20m}\n");
+  auto engine = start({"recover", "long", "--yes", "--no-wait"});
+  wait_until("the step acts", [&] {
+    return !newest().empty() && std::filesystem::exists(attempt(newest(), "act.1") / "worker.json");
+  });
+  const std::string id = newest();
+  const Value runner = file_value(attempt(id, "act.1") / "started.json");
+  const Value worker = file_value(attempt(id, "act.1") / "worker.json");
+  ASSERT_TRUE(send_signal(id_of(runner), SIGKILL));
+  const auto exit = engine->wait(clock_->after(1min));
+  ASSERT_TRUE(exit.ok());
+  EXPECT_EQ(exit->code, kWaits) << exit->output;
+  EXPECT_THAT(exit->output, HasSubstr("did 'act' happen?"));
+  EXPECT_FALSE(is_running(
+      {static_cast<int>(worker.integer_at("pid")), static_cast<uint64_t>(worker.integer_at("start_ticks"))}))
+      << "what acted must not act on";
+  EXPECT_EQ(run({"approve", id, "act"}).code, kDone);
+  EXPECT_EQ(run({"resume", id}).code, kDone);
+}
+
+TEST_F(Runs, ASecondOneOnTheSameTargetIsRefusedWithWhoHoldsIt) {
+  plan("waits",
+       "  gate: {do: approve, with: {question: go on}}\n  act: {do: exec, with: {command: [\"true\"]}, "
+       "needs: [gate]}\n");
+  EXPECT_EQ(run({"recover", "waits", "--no-wait"}).code, kWaits);
+  const std::string first = newest();
+  const ProcessExit second = run({"recover", "story", "--yes"});
+  EXPECT_EQ(second.code, kRefused);
+  EXPECT_THAT(second.output,
+              AllOf(HasSubstr("production is held by run " + first), HasSubstr("daruma resume " + first)));
+  EXPECT_EQ(run({"recover", "story", "--yes", "--target", "staging"}).code, kDone)
+      << "another target is another matter";
+  EXPECT_EQ(run({"abort", first, "--reason", "test"}).code, kDone);
+  EXPECT_EQ(run({"resume", first}).code, kFailed);
+  EXPECT_EQ(run({"recover", "story", "--yes"}).code, kDone);
+}
+
+TEST_F(Runs, ARunThatIsCarriedOutCannotBeCarriedOutTwice) {
+  plan("long", "  act: {do: exec, with: {command: [sleep, \"600\"]}, timeout: 20m}\n");
+  auto engine = start({"recover", "long", "--yes"});
+  wait_until("the step acts", [&] {
+    return !newest().empty() && std::filesystem::exists(attempt(newest(), "act.1") / "worker.json");
+  });
+  const ProcessExit second = run({"resume", newest()});
+  EXPECT_EQ(second.code, kRefused);
+  EXPECT_THAT(second.output, HasSubstr("is being carried out by another daruma"));
+  EXPECT_EQ(run({"abort", newest(), "--reason", "enough"}).code, kDone);
+  const auto exit = engine->wait(clock_->after(1min));
+  ASSERT_TRUE(exit.ok());
+  EXPECT_EQ(exit->code, kFailed);
+  EXPECT_EQ(state_of(newest()), "aborted");
+}
+
+TEST_F(Runs, AStepThatIgnoresTermIsEndedAtItsDeadline) {
+  plan("deaf",
+       "  act: {do: exec, with: {command: [sh, -c, \"trap '' TERM; echo $$$$ >pid; while :; do sleep 1; "
+       "done\"], directory: .}, timeout: 1s}\n");
+  const ProcessExit exit = run({"recover", "deaf", "--yes"});
+  EXPECT_EQ(exit.code, kFailed);
+  EXPECT_THAT(exit.output, HasSubstr("did not end within"));
+  EXPECT_FALSE(process_info(std::stoi(text_of(path("pid"))))) << "it must be gone";
+}
+
+TEST_F(Runs, AGigabyteOfOutputIsCutAndFillsNothing) {
+  plan("loud", "  act: {do: exec, with: {command: [head, -c, \"1073741824\", /dev/zero]}, timeout: 5m}\n");
+  const ProcessExit exit = run({"recover", "loud", "--yes"});
+  EXPECT_EQ(exit.code, kDone) << exit.output;
+  EXPECT_LT(std::filesystem::file_size(attempt(newest(), "act.1") / "output"), 9u << 20);
+}
+
+TEST_F(Runs, ASecretNeverReachesTheDisk) {
+  plan("tells",
+       "  act: {do: exec, with: {command: [sh, -c, \"echo the password is $$TOLD\"], environment: {TOLD: "
+       "{env: A_SECRET}}}}\n");
+  EXPECT_EQ(run({"recover", "tells", "--yes"}).code, kDone);
+  EXPECT_THAT(text_of(attempt(newest(), "act.1") / "output"), HasSubstr("the password is [secret]"));
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path("state")))
+    if (entry.is_regular_file()) {
+      EXPECT_THAT(text_of(entry.path()), Not(HasSubstr("tr0ub4dor"))) << entry.path();
+    }
+}
+
+TEST_F(Runs, APlanEditedMeanwhileChangesNothingOfItsRun) {
+  plan("edited",
+       "  gate: {do: approve, with: {question: go on}}\n  act: {do: exec, with: {command: [touch, first], "
+       "directory: .}, needs: [gate]}\n");
+  EXPECT_EQ(run({"recover", "edited", "--no-wait"}).code, kWaits);
+  const std::string id = newest();
+  plan("edited", "  act: {do: exec, with: {command: [touch, second], directory: .}}\n");
+  EXPECT_EQ(run({"approve", id, "gate"}).code, kDone);
+  EXPECT_EQ(run({"resume", id}).code, kDone);
+  EXPECT_TRUE(std::filesystem::exists(path("first")));
+  EXPECT_FALSE(std::filesystem::exists(path("second")));
+}
+
+TEST_F(Runs, BadInputIsRefusedBeforeAnythingIsTouched) {
+  EXPECT_THAT(run({"recover", "stroy"}).output, HasSubstr("did you mean 'story'?"));
+  EXPECT_THAT(run({"recover", "story", "--param", "colour=red"}).output, HasSubstr("colour"));
+  EXPECT_THAT(run({"resume", "2020-01-01-story-1"}).output,
+              HasSubstr("there is no run '2020-01-01-story-1'"));
+  EXPECT_EQ(run({"recover", "story", "--target", "sandbox"}).code, kRefused);
+  plan("broken", "  act: {do: no.such.step}\n");
+  const ProcessExit broken = run({"recover", "broken", "--yes"});
+  EXPECT_EQ(broken.code, kRefused);
+  EXPECT_THAT(broken.output, HasSubstr("no.such.step"));
+  EXPECT_FALSE(std::filesystem::exists(path("state/runs")) && !std::filesystem::is_empty(path("state/runs")));
+}
+
+TEST_F(Runs, ADryRunDoesNothing) {
+  const ProcessExit exit = run({"recover", "story", "--dry-run"});
+  EXPECT_EQ(exit.code, kDone);
+  EXPECT_THAT(exit.output, AllOf(HasSubstr("DRY RUN"), HasSubstr("nothing was done")));
+  EXPECT_FALSE(std::filesystem::exists(path("done")));
+  EXPECT_FALSE(std::filesystem::exists(path("state")));
+}
+
+TEST_F(Runs, WithTheJournalsDiskFullNothingBegins) {
+  if (!SmallDisk::possible()) GTEST_SKIP() << "only root may mount a small file system here";
+  std::filesystem::create_directory(path("state"));
+  SmallDisk disk(path("state"), 4);
+  EXPECT_EQ(run({"recover", "story", "--no-wait", "--target", "staging", "--yes"}).code, kDone);
+  std::filesystem::remove(path("done"));
+  disk.resize_kib(disk.used_kib() + 4);
+  const ProcessExit exit = run({"recover", "story", "--yes"});
+  EXPECT_NE(exit.code, kDone);
+  EXPECT_THAT(exit.output, HasSubstr("disk"));
+  EXPECT_FALSE(std::filesystem::exists(path("done"))) << "no effect without its intent on the disk";
+}
+
+TEST_F(Runs, WhileEverythingIsHaltedNothingChanges) {
+  EXPECT_EQ(run({"halt"}).code, kUsage) << "a reason is asked for";
+  EXPECT_EQ(run({"halt", "--reason", "who is doing this?"}).code, kDone);
+  auto engine = start({"recover", "story", "--yes"});
+  wait_until("the run is there", [&] { return !newest().empty(); });
+  EXPECT_FALSE(std::filesystem::exists(path("done")));
+  EXPECT_EQ(run({"halt", "--release"}).code, kDone);
+  const auto exit = engine->wait(clock_->after(1min));
+  ASSERT_TRUE(exit.ok());
+  EXPECT_EQ(exit->code, kDone) << exit->output;
+  EXPECT_THAT(exit->output, HasSubstr("who is doing this?"));
+}
+
+}  // namespace
+}  // namespace daruma
