@@ -8,6 +8,7 @@
 
 #include "os/process_table.h"
 #include "runtime/output_log.h"
+#include "runtime/shell_word.h"
 
 namespace daruma::runtime {
 namespace {
@@ -75,18 +76,6 @@ bool would_survive_hangup(int pid) {
   return std::ranges::all_of(all, [&](const ProcessInfo& process) {
     return process.parent != pid || handles_signal(process.id.pid, SIGHUP);
   });
-}
-
-// In single quotes where a shell would read it otherwise.
-std::string quoted(const std::string& word) {
-  const bool plain = !word.empty() && std::ranges::all_of(word, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("-_./:=@,+").find(c) != std::string_view::npos;
-  });
-  if (plain) return word;
-  std::string out = "'";
-  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
 }
 
 }  // namespace
@@ -229,9 +218,9 @@ Result<std::string> DockerRuntime::inspect(Deadline deadline) {
 }
 
 std::vector<std::string> DockerRuntime::by_hand(std::string_view act) const {
-  const std::string name = quoted(name_);
+  const std::string name = shell_word(name_);
   const bool folder = !service_.directory.empty();
-  const std::string enter = fmt::format("cd {}", quoted(service_.directory.native()));
+  const std::string enter = fmt::format("cd {}", shell_word(service_.directory.native()));
   if (act == "recreate")
     return folder ? std::vector<std::string>{enter, "docker compose down", "docker compose up -d"}
                   : std::vector<std::string>{
@@ -242,6 +231,11 @@ std::vector<std::string> DockerRuntime::by_hand(std::string_view act) const {
                         "docker compose down", "docker compose up -d",
                         fmt::format("docker ps --filter name={}", name)};
   if (act == "restart" && folder) return {enter, "docker compose restart"};
+  if (act == "scale")
+    return {
+        fmt::format("# container {} is one instance: `docker compose up -d --scale SERVICE=N` where its "
+                    "compose file names no container",
+                    name)};
   if (act == "status") return {fmt::format("docker ps --all --filter name={}", name)};
   if (act == "logs") return {fmt::format("docker logs {} --tail 100", name)};
   if (act == "reload") return {fmt::format("docker kill --signal=HUP {}", name)};

@@ -10,6 +10,7 @@
 #include "os/files.h"
 #include "os/process_table.h"
 #include "runtime/output_log.h"
+#include "runtime/shell_word.h"
 
 namespace daruma::runtime {
 namespace {
@@ -170,12 +171,13 @@ Result<std::string> Pm2Runtime::inspect(Deadline deadline) {
 }
 
 std::vector<std::string> Pm2Runtime::by_hand(std::string_view act) const {
-  if (act == "logs") return {fmt::format("pm2 logs {} --lines 100 --nostream", name_)};
+  const std::string name = shell_word(name_);
+  if (act == "logs") return {fmt::format("pm2 logs {} --lines 100 --nostream", name)};
   if (act == "status" || act == "inspect" || act == "resources")
-    return {fmt::format("pm2 describe {}", name_)};
-  if (act == "recreate") return {fmt::format("pm2 restart {}", name_)};
-  if (act == "scale") return {fmt::format("pm2 scale {} N", name_)};
-  return {fmt::format("pm2 {} {}", act, name_)};
+    return {fmt::format("pm2 describe {}", name)};
+  if (act == "recreate") return {fmt::format("pm2 restart {}", name)};
+  if (act == "scale") return {fmt::format("pm2 scale {} N", name)};
+  return {fmt::format("pm2 {} {}", act, name)};
 }
 
 Result<Value::List> Pm2Runtime::entries(Deadline deadline) {

@@ -8,6 +8,7 @@
 #include "os/unix_socket.h"
 #include "runtime/leftovers.h"
 #include "runtime/output_log.h"
+#include "runtime/shell_word.h"
 
 namespace daruma::runtime {
 namespace {
@@ -117,7 +118,7 @@ Result<std::string> ProcessRuntime::inspect(Deadline deadline) {
 
 std::vector<std::string> ProcessRuntime::by_hand(std::string_view act) const {
   const std::string_view more = act == "scale" ? " --instances N" : "";
-  return {fmt::format("daruma service {} {}{}", act, service_.name, more)};
+  return {fmt::format("daruma service {} {}{}", act, shell_word(service_.name), more)};
 }
 
 Result<std::optional<Value>> ProcessRuntime::ask(const ShimRequest& request, Deadline deadline) {

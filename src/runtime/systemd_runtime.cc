@@ -9,6 +9,7 @@
 #include "base/value.h"
 #include "os/process_table.h"
 #include "runtime/output_log.h"
+#include "runtime/shell_word.h"
 
 namespace daruma::runtime {
 namespace {
@@ -172,7 +173,9 @@ Result<std::string> SystemdRuntime::inspect(Deadline deadline) {
 }
 
 std::vector<std::string> SystemdRuntime::by_hand(std::string_view act) const {
-  const std::string name = unit_.ends_with(".service") ? unit_.substr(0, unit_.size() - 8) : unit_;
+  const std::string name =
+      shell_word(unit_.ends_with(".service") ? unit_.substr(0, unit_.size() - 8) : unit_);
+  if (act == "scale") return {fmt::format("# unit {} is one instance; systemd cannot scale it", name)};
   if (act == "logs") return {fmt::format("journalctl -u {} -n 100 --no-pager", name)};
   if (act == "recreate") return {fmt::format("systemctl restart {}", name)};
   if (act == "inspect") return {fmt::format("systemctl show {}", name)};
