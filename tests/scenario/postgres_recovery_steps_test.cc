@@ -463,5 +463,53 @@ TEST_F(FromThePoint, ADirectoryOfSomebodyElseIsNotRestoredInto) {
   EXPECT_THAT(refused("postgres.restore_point", {}), HasSubstr("is not empty"));
 }
 
+// A new cluster with the configuration of one that was set aside.
+class Anew : public Killed<Recovery> {
+ protected:
+  Anew() {
+    old_.sql("ALTER SYSTEM SET work_mem = '9MB'");
+    target_ = old_.make_directory("anew") / "data";
+    config_.datastores[0].data_directory = target_;
+  }
+  Value::Map with() {
+    return {{"like", old_.data().string()}, {"superuser_password", Value::Map{{"file", password_.string()}}}};
+  }
+  void expect_a_new_cluster_like_the_old_one() {
+    PostgresServer made(target_);
+    made.start();
+    EXPECT_EQ(made.value("SHOW max_connections"), "23");
+    EXPECT_EQ(made.value("SHOW work_mem"), "9MB");
+    EXPECT_EQ(made.value("SHOW data_checksums"), "off");
+    EXPECT_EQ(
+        made.value("SELECT rolpassword LIKE 'SCRAM-SHA-256%' FROM pg_authid WHERE rolname = 'postgres'"),
+        "t");
+    EXPECT_EQ(made.value("SELECT count(*) FROM pg_database"), "3");
+  }
+  struct Started : PostgresServer {
+    Started() : PostgresServer({.checksums = false, .configuration = {"max_connections = 23"}}) { start(); }
+  };
+  Path password_ = [this] {
+    DR_CHECK(replace_file(*fs_, scratch_.path() / "password", as_bytes("it's \\ secret\n")).ok());
+    return scratch_.path() / "password";
+  }();
+  Started old_;
+  Path target_;
+};
+
+TEST_F(Anew, AClusterIsMadeLikeTheOldOneAndKeptByUndo) {
+  must("postgres.init", with());
+  expect_a_new_cluster_like_the_old_one();
+  EXPECT_THAT(refused("postgres.init", with()), HasSubstr("is not empty"));
+  must_undo("postgres.init", with());
+  EXPECT_FALSE(*exists(*fs_, target_));
+}
+
+TEST_F(Anew, AClusterBegunAgainComesToTheSameEnd) {
+  for (const Duration after : {20ms, 300ms, 700ms}) act_and_die("postgres.init", with(), after);
+  const auto outputs = resume("postgres.init", with());
+  ASSERT_TRUE(outputs.ok()) << outputs.error().what;
+  expect_a_new_cluster_like_the_old_one();
+}
+
 }  // namespace
 }  // namespace daruma::run

@@ -182,6 +182,7 @@ StepType postgres_find_backup_step() {
       .timeout = std::chrono::hours(1),
       .inputs = kInputs,
       .outputs = kOutputs,
+      .proves_source = true,
       .act = find,
       .preview = preview,
       .by_hand = by_hand};

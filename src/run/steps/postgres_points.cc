@@ -141,6 +141,7 @@ StepType postgres_find_point_step() {
       .timeout = std::chrono::minutes(10),
       .inputs = kFindInputs,
       .outputs = kFindOutputs,
+      .proves_source = true,
       .act = find_point,
       .preview = find_preview,
       .by_hand = find_by_hand};

@@ -158,6 +158,7 @@ StepType postgres_set_aside_step() {
           .after_crash = AfterCrash::kReconcile,
           .inputs = kInputs,
           .outputs = kOutputs,
+          .needs_source = true,
           .prepare = prepare,
           .act = act,
           .preview = preview,
