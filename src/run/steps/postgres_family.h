@@ -24,11 +24,13 @@ StepType postgres_find_backup_step();
 StepType postgres_find_point_step();
 StepType postgres_wal_archive_step();
 
-// Acting: postgres_terminate.cc, postgres_set_aside.cc, postgres_init.cc, postgres_restore.cc, postgres_restore_point.cc,
-// postgres_beside.cc, postgres_switch.cc, postgres_promote.cc, postgres_discard.cc.
+// Acting: postgres_terminate.cc, postgres_set_aside.cc, postgres_volume.cc, postgres_init.cc,
+//         postgres_restore.cc, postgres_restore_point.cc, postgres_beside.cc, postgres_switch.cc,
+//         postgres_promote.cc, postgres_discard.cc.
 StepType postgres_cancel_step();
 StepType postgres_terminate_step();
 StepType postgres_set_aside_step();
+StepType postgres_set_volume_aside_step();
 StepType postgres_init_step();
 StepType postgres_restore_step();
 StepType postgres_restore_point_step();

@@ -15,8 +15,8 @@
 namespace daruma::run {
 namespace {
 
-// Everything is made beside, as DIRECTORY.making, and gets its name by one rename: a crash leaves the old state or the
-// new one, and what is beside belongs to nobody.
+// Everything is made beside, as DIRECTORY.making, and gets its name by one rename: a crash leaves the old
+// state or the new one, and what is beside belongs to nobody.
 
 constexpr std::string_view kConfiguration[] = {"postgresql.conf", "postgresql.auto.conf", "pg_hba.conf",
                                                "pg_ident.conf"};
@@ -43,7 +43,8 @@ Status check_free(const StepContext& context, const Path& directory) {
                "nothing was touched; set it aside first (postgres.set_aside)"};
 }
 
-// What a cluster is made like: page checksums and segment size of the one set aside, where it still tells them.
+// What a cluster is made like: page checksums and segment size of the one set aside, where it still tells
+// them.
 struct Shape {
   bool checksums = true;
   uint64_t segment_mib = 16;
@@ -64,7 +65,8 @@ Shape shape_of(FileSystem& fs, const Path& like) {
   return shape;
 }
 
-// Of the version that the old cluster had, where Debian keeps it; else the newest there; else what is in PATH.
+// Of the version that the old cluster had, where Debian keeps it; else the newest there; else what is in
+// PATH.
 std::string initdb_program(FileSystem& fs, const Path& like) {
   const Path versions = "/usr/lib/postgresql";
   const auto wanted = like.empty() ? Result<Bytes>(Bytes()) : read_file(fs, like / "PG_VERSION", 64);
