@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
+
 #include "os/environment.h"
 #include "os/process_table.h"
 #include "os/scratch_dir.h"
@@ -12,6 +14,8 @@
 #include "runtime/output_log.h"
 #include "runtime/runtime_conformance.h"
 #include "runtime/service_folder.h"
+#include "support/free_port.h"
+#include "support/http_talk.h"
 #include "support/small_disk.h"
 
 namespace daruma::runtime {
@@ -394,6 +398,88 @@ TEST_F(Shim, AFullDiskLosesOutputAndNothingElse) {
   EXPECT_NE(as_text(*all).find("bytes of output were lost here"), std::string::npos);
   stop();
   EXPECT_EQ(status().state, State::kStopped);
+}
+
+// Every process that has `word` among its arguments.
+std::vector<ProcessInfo> processes_with(const std::string& word) {
+  std::vector<ProcessInfo> found;
+  for (const ProcessInfo& process : all_processes()) {
+    const auto line =
+        read_file(*real_file_system(), fmt::format("/proc/{}/cmdline", process.id.pid), 1 << 20);
+    if (line.ok() && as_text(*line).find(word) != std::string_view::npos) found.push_back(process);
+  }
+  return found;
+}
+
+TEST_F(Shim, KilledAtAnyMomentOfAStartItLeavesNothingBehindForLong) {
+  given("exec sleep 1000.000001");
+  const std::string folder = world_->folder().path.native();
+  for (int round = 0; round < 20; ++round) {
+    std::thread starter([&] { static_cast<void>(runtime().start(soon())); });
+    clock_->pause(std::chrono::milliseconds(2 * round));  // a start takes some thirty
+    for (const ProcessInfo& shim : processes_with(folder)) send_signal(shim.id, SIGKILL);
+    starter.join();
+  }
+  start();
+  EXPECT_EQ(status().state, State::kRunning);
+  EXPECT_EQ(processes_with(folder).size(), 1u) << "one shim";
+  EXPECT_EQ(processes_with("1000.000001").size(), 1u) << "one service";
+  stop();
+  EXPECT_TRUE(processes_with("1000.000001").empty());
+}
+
+// A service on our kit takes a reload and a second instance without losing a request.
+TEST_F(Shim, AServiceOfTheKitIsReloadedAndScaledWithoutLosingARequest) {
+  ProcessWorld& world = given_command({SAMPLE_SERVICE});
+  const uint16_t port = free_port();
+  world.service().directory = world.directory();
+  world.service().environment = {{"SAMPLE_PORT", std::to_string(port)}, {"SAMPLE_WORKERS", "2"}};
+  start();
+  const auto who = [&] { return talk(port, "GET", "/who"); };
+  eventually("it answers", [&] { return who().status == 200; });
+  std::atomic<bool> over{false};
+  std::atomic<int> good{0}, bad{0};
+  std::thread client([&] {
+    while (!over) ++(who().status == 200 ? good : bad);
+  });
+  const auto workers = [&] { return runtime().resources(soon())->processes; };
+  EXPECT_TRUE(runtime().reload(soon()).ok());
+  eventually("it is reloaded", [&] { return logs().find("reload") != std::string::npos || good > 200; });
+  EXPECT_TRUE(runtime().scale(2, soon()).ok());
+  eventually("both have workers", [&] { return workers() >= 6; });
+  EXPECT_EQ(status().pids.size(), 2u);
+  EXPECT_TRUE(runtime().scale(1, soon()).ok());
+  EXPECT_EQ(status().pids.size(), 1u);
+  over = true;
+  client.join();
+  EXPECT_EQ(bad, 0);
+  EXPECT_GT(good, 0);
+}
+
+TEST_F(Shim, TheCommandLineDoesTheSame) {
+  given("echo hello; exec sleep 1000");
+  const std::string yaml = fmt::format(
+      "state: {0}\nrepository:\n  key: {{file: key}}\n  copies: [{{name: here, url: "
+      "'file://{0}/repository'}}]\n"
+      "services:\n  sample: {{runtime: process, command: [sh, -c, 'echo hello; exec sleep 1000']}}\n",
+      world_->directory().native());
+  const Path file = world_->directory() / "daruma.yaml";
+  ASSERT_TRUE(replace_file(world_->fs(), file, as_bytes(yaml)).ok());
+  const auto daruma = [&](std::vector<std::string> words) {
+    words.insert(words.begin(), {DARUMA_PROGRAM, "service"});
+    words.insert(words.end(), {"-c", file.native()});
+    return *real_processes(*clock_)->run({.argv = words}, soon());
+  };
+  EXPECT_THAT(daruma({"start", "sample"}).output, testing::StartsWith("sample: running since "));
+  EXPECT_EQ(status().state, State::kRunning);
+  EXPECT_THAT(daruma({"status", "sample", "--json"}).output, HasSubstr("\"state\":\"running\""));
+  eventually("hello", [&] { return daruma({"logs", "sample", "--lines", "1"}).output == "hello\n"; });
+  EXPECT_THAT(daruma({"scale", "sample", "--instances", "2"}).output, HasSubstr(", pids "));
+  EXPECT_EQ(daruma({"stop", "sample"}).code, 0);
+  EXPECT_EQ(status().state, State::kStopped);
+  EXPECT_EQ(daruma({"start", "smaple"}).output,
+            "daruma: no service is named 'smaple'; did you mean 'sample'?\n  hint: daruma.yaml has sample\n");
+  EXPECT_EQ(daruma({"dance", "sample"}).code, 2);
 }
 
 }  // namespace
