@@ -5,14 +5,20 @@
 #include "cli/run_session.h"
 #include "cli/run_view.h"
 #include "os/environment.h"
+#include "os/files.h"
 #include "run/check.h"
+#include "run/import.h"
+#include "run/render.h"
 #include "run/show.h"
 #include "run/step_type.h"
+#include "run/worker.h"
 
 namespace daruma {
 namespace {
 
 using namespace run;
+
+constexpr uint64_t kLargestManual = 16 << 20;
 
 // A program by its path, or by its name in PATH.
 bool is_there(FileSystem& fs, const std::string& program) {
@@ -88,6 +94,71 @@ Result<int> show(App& app, const Library& library, const std::string& word) {
   return kDone;
 }
 
+// --- papers for the day the tool is down
+
+Result<int> render(App& app, const Library& library, const Invocation& invocation, const std::string& word) {
+  DR_TRY(const Plan plan, find_plan(app, library, word));
+  Value::Map arguments;
+  for (const auto& [name, value] : invocation.pairs("--param"))
+    arguments.insert_or_assign(name, Value(value));
+  DR_TRY(const FrozenPlan frozen, freeze(plan, arguments, library.finder()));
+  const RunnerWorld world = runner_world(app);
+  Assignment assignment;
+  assignment.run = "RUN";
+  assignment.run_directory = app.config->state / "runs" / "RUN";
+  const StepContext base = context_for(world, *app.config, assignment, assignment.run_directory, app.stop);
+  const std::string language = invocation.value("--language").value_or(japanese_terminal() ? "ja" : "en");
+  Paper paper{.types = step_types(),
+              .language = language == "ja" ? report::Language::kJa : report::Language::kEn,
+              .by_hand = commands_of(frozen, step_types(), base)};
+  for (const DatastoreConfig& datastore : app.config->datastores) {
+    if (datastore.objective.rpo)
+      paper.rpo = std::max(paper.rpo.value_or(Duration{}), *datastore.objective.rpo);
+    if (datastore.objective.rto)
+      paper.rto = std::max(paper.rto.value_or(Duration{}), *datastore.objective.rto);
+  }
+  app.out.write(invocation.value("--as").value_or("runbook") == "script"
+                    ? render_script(frozen.plan, paper)
+                    : render_runbook(frozen.plan, paper));
+  return kDone;
+}
+
+// A draft for each section of the manual with commands, below DIR; what is dangerous in the manual is printed.
+Result<int> import(App& app, const Invocation& invocation, const std::string& word) {
+  const Path file = (app.working_directory / word).lexically_normal();
+  const auto bytes = read_file(app.fs, file, kLargestManual);
+  if (bytes.is(Errc::kNotFound))
+    return Error{Errc::kNotFound, fmt::format("{}: no such file", file.string())};
+  DR_OK(bytes);
+  LintWorld world;
+  world.now = app.clock.now();
+  world.has_file = [&](const std::string& link) { return app.fs.info(file.parent_path() / link).ok(); };
+  const Import imported = import_manual(std::string(as_text(*bytes)), file, world);
+  const bool japanese = japanese_terminal();
+  for (const Danger& danger : imported.dangers)
+    app.out.write(
+        fmt::format("{}:{}: {}: {}\n", file.string(), danger.line, danger.quote, text_of(danger, japanese)));
+  const auto folder = invocation.path("--to");
+  for (const Draft& draft : imported.drafts) {
+    for (const Untyped& untyped : draft.untyped)
+      app.out.write(fmt::format("{}:{}: {}: {}\n", file.string(), untyped.line,
+                                japanese ? "型なし" : "not typed",
+                                japanese ? untyped.why.ja : untyped.why.en));
+    if (!folder) continue;
+    const Path to = app.working_directory / *folder / (draft.plan.name + ".yaml");
+    DR_OK(create_dirs(app.fs, to.parent_path(), 0755));
+    DR_TRY(const bool taken, exists(app.fs, to));
+    if (taken)
+      return Error{Errc::kRefused, fmt::format("{} is there already", to.string()),
+                   "name another folder with --to"};
+    DR_OK(replace_file(app.fs, to, as_bytes(draft_text(draft, imported.dangers)), 0644));
+    app.out.write(to.string() + "\n");
+  }
+  app.out.write(fmt::format("{} drafts, {} dangers{}\n", imported.drafts.size(), imported.dangers.size(),
+                            folder ? "" : "; write the drafts with --to DIR"));
+  return kDone;
+}
+
 }  // namespace
 
 int run_plan(App& app, const Invocation& invocation) {
@@ -101,6 +172,8 @@ int run_plan(App& app, const Invocation& invocation) {
       return Error{Errc::kInvalid, fmt::format("daruma plan {}: which plan?", act),
                    "name one; daruma plan list shows them"};
     if (act == "show") return show(app, library, words[0]);
+    if (act == "render") return render(app, library, invocation, words[0]);
+    if (act == "import") return import(app, invocation, words[0]);
     return Error{Errc::kInvalid,
                  fmt::format("daruma plan: '{}' is not list, show, check, render or import", act)};
   };

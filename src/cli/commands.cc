@@ -96,6 +96,18 @@ constexpr std::array<OptionRow, 2> kHaltOptions{{
     {"--reason", Form::kText, "TEXT", "why; everybody who looks at a run is told"},
     {"--release", Form::kFlag, "", "let runs act again"},
 }};
+constexpr std::array<OptionRow, 4> kPlanOptions{{
+    {"--param", Form::kPair, "NAME=VALUE", "render: a parameter of the plan", false, true},
+    {"--language", Form::kChoice, "ja|en", "render: the language; without it, the terminal's"},
+    {"--as", Form::kChoice, "runbook|script", "render: Markdown to follow by hand, or a guarded script"},
+    {"--to", Form::kText, "DIR", "import: the folder for the draft plans"},
+}};
+constexpr std::array<std::string_view, 4> kPlanExamples{
+    "daruma plan check",
+    "daruma plan show postgres-corruption",
+    "daruma plan render postgres-corruption --language ja >runbook.md",
+    "daruma plan import manual.md --to drafts",
+};
 constexpr std::array<ArgumentRow, 2> kPlanArguments{{
     {"ACT", "list, show, check, render or import"},
     {"PLAN", "which; of check, all when none is named", false, true},
@@ -246,6 +258,8 @@ constexpr std::array<CommandRow, 22> kCommands{{
      .group = Group::kEveryDay,
      .summary = "look at recovery plans: list, show, check, render, import",
      .arguments = kPlanArguments,
+     .options = kPlanOptions,
+     .examples = kPlanExamples,
      .run = &run_plan},
     {.name = "__step",
      .group = Group::kHidden,
