@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "run/manual_lint.h"
 #include "run/parameter.h"
 #include "run/plan_links.h"
 #include "run/plan_reader.h"
@@ -186,6 +187,11 @@ std::string plan_reference() {
   out += "\n## Types of parameters\n\n| type | its values |\n| --- | --- |\n";
   for (const ParameterTypeRow& row : parameter_types())
     out += fmt::format("| `{}` | {} |\n", row.word, row.values);
+  out +=
+      "\n## Dangers that import finds in manuals\n\n| rule | what is wrong, and what to do | |\n"
+      "| --- | --- | --- |\n";
+  for (const DangerRule& rule : danger_rules())
+    out += fmt::format("| `{}` | {} | {} |\n", rule.id, rule.en, rule.ja);
   return out;
 }
 

@@ -10,7 +10,8 @@
 
 namespace daruma::run {
 
-// The second part of docs/plan-language.md: every setting, every type of parameter.
+// The second part of docs/plan-language.md: every setting, every type of parameter, every
+// danger that import finds.
 std::string plan_reference();
 
 // docs/plan.schema.json: for editors; with `types`, what each step type takes.

@@ -21,4 +21,19 @@ std::string duration_text(Duration duration, report::Language language) {
   return text;
 }
 
+std::string input_words(const Value& value, report::Language language) {
+  const Value* ja = value.find("ja");
+  const Value* en = value.find("en");
+  const bool both = value.map() && value.map()->size() == (ja ? 1u : 0u) + (en ? 1u : 0u) && (ja || en);
+  if (!both) return to_text(value);
+  return report::Wording(language, {}).say(report::Words{value.text_at("ja"), value.text_at("en")});
+}
+
+std::string action_words(const Action& action, report::Language language) {
+  std::string words = action.type;
+  for (const auto& [name, value] : action.with)
+    words += fmt::format(" {}={}", name, input_words(value, language));
+  return words;
+}
+
 }  // namespace daruma::run

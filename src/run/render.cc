@@ -66,6 +66,7 @@ class Runbook {
     return type ? type->effect : Effect::kChange;
   }
   std::string effect_word(const Step& step) const {
+    if (step.action.type == "approve") return say("承認", "approval");
     switch (effect_of(step)) {
       case Effect::kObserve:
         return say("見るだけ", "looks");
@@ -134,12 +135,13 @@ class Runbook {
                                             : plain(say(each.words)));
     bullets(say("検知", "How it is detected"), items);
     items.clear();
-    for (const Action& action : plan_.preconditions) items.push_back(code(action_text(action)));
+    for (const Action& action : plan_.preconditions)
+      items.push_back(code(action_words(action, paper_.language)));
     bullets(say("前提条件", "Preconditions"), items);
     items.clear();
     for (const Parameter& each : plan_.parameters)
       items.push_back(code(each.name) + " (" + std::string(to_string(each.type)) + ")" +
-                      (each.standard ? colon() + code(to_text(*each.standard)) : "") +
+                      (each.standard ? colon() + standard_of(*each.standard) : "") +
                       (each.help.empty() ? "" : say("。", "; ") + plain(say(each.help))));
     bullets(say("パラメータ", "Parameters"), items);
     items.clear();
@@ -147,10 +149,8 @@ class Runbook {
     bullets(say("緊急連絡先", "Emergency contacts"), items);
   }
 
-  static std::string action_text(const Action& action) {
-    std::string text = action.type;
-    for (const auto& [name, value] : action.with) text += fmt::format(" {}={}", name, to_text(value));
-    return text;
+  std::string standard_of(const Value& value) const {
+    return value == Value("") ? say("空", "empty") : code(to_text(value));
   }
 
   std::string title_of(const Step& step) const {
@@ -172,8 +172,7 @@ class Runbook {
       const auto expected = paper_.expected.find(step.id);
       out_ += fmt::format(
           "| {} | {}{} | {} | {} | {} |\n", numbers_.at(at), title_of(step),
-          step.approve || step.action.type == "approve" ? say("（承認）", " (approval)") : "",
-          effect_word(step), needs,
+          step.approve ? say("（承認）", " (approval)") : "", effect_word(step), needs,
           expected == paper_.expected.end() ? no_basis() : duration_text(expected->second, paper_.language));
     }
     out_ += "\n";
@@ -231,7 +230,8 @@ class Runbook {
   void add_commands(const Step& step, const Action& action) {
     const std::vector<std::string> lines =
         paper_.by_hand ? paper_.by_hand(step, action) : std::vector<std::string>();
-    if (lines.empty()) return point(say("手で行うこと", "by hand"), code(action_text(action)));
+    if (lines.empty())
+      return point(say("手で行うこと", "by hand"), code(action_words(action, paper_.language)));
     std::string fence = "```";
     for (const std::string& line : lines)
       while (line.find(fence) != std::string::npos) fence += '`';
@@ -255,7 +255,7 @@ class Runbook {
     const StepType* type = type_of(step.action);
     const std::string label = say("元に戻すには", "to undo it");
     if (step.undo) {
-      point(label, code(action_text(*step.undo)));
+      point(label, code(action_words(*step.undo, paper_.language)));
       return add_commands(step, *step.undo);
     }
     if (type && type->undo)

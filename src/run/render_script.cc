@@ -7,6 +7,7 @@
 #include "report/wording.h"
 #include "run/graph.h"
 #include "run/plan_links.h"
+#include "run/plan_words.h"
 #include "run/render.h"
 #include "run/steps/inputs.h"
 
@@ -108,7 +109,7 @@ class Script {
       std::string question = step.approve ? say(step.approve->question) : "";
       if (step.action.type == "approve")
         if (const auto asked = step.action.with.find("question"); asked != step.action.with.end())
-          question = to_text(asked->second);
+          question = input_words(asked->second, paper_.language);
       if (!question.empty())
         out_ +=
             fmt::format("must {}\n", shell_word(fmt::format("{} — {}", title_of(step), one_line(question))));
@@ -151,10 +152,8 @@ class Script {
         line =
             "note " + shell_word(one_line(line.substr(std::min(line.find_first_not_of("# "), line.size()))));
     if (person) {
-      std::string inputs = step.action.type;
-      for (const auto& [name, value] : step.action.with)
-        inputs += fmt::format(" {}={}", name, to_text(value));
-      if (lines.empty()) lines.push_back("note " + shell_word(one_line(inputs)));
+      if (lines.empty())
+        lines.push_back("note " + shell_word(one_line(action_words(step.action, paper_.language))));
       lines.push_back("ask " + shell_word(say("終わりましたか", "is it done?")));
     }
     for (size_t i = 0; i < lines.size(); ++i)

@@ -111,15 +111,9 @@ class Drawing {
     field(say("パラメータ", "parameters"), parameters);
     std::string preconditions;
     for (const Action& action : plan_.preconditions)
-      preconditions += (preconditions.empty() ? "" : ", ") + action_text(action);
+      preconditions += (preconditions.empty() ? "" : ", ") + action_words(action, canvas_.language);
     field(say("前提条件", "preconditions"), preconditions);
     out_ += "\n";
-  }
-
-  static std::string action_text(const Action& action) {
-    std::string text = action.type;
-    for (const auto& [name, value] : action.with) text += fmt::format(" {}={}", name, to_text(value));
-    return text;
   }
 
   void draw_approval(const Approval& approval) {
@@ -142,10 +136,15 @@ class Drawing {
 
   void draw_step(const Step& step) {
     const Effect effect = effect_of(step);
-    const std::string mark = effect == Effect::kObserve ? "○" : effect == Effect::kChange ? "●" : "◆";
-    const Paint colour = effect == Effect::kObserve  ? Paint::kGreen
-                         : effect == Effect::kChange ? Paint::kYellow
-                                                     : Paint::kRed;
+    const bool asks = step.action.type == "approve";
+    const std::string mark = asks                         ? "◇"
+                             : effect == Effect::kObserve ? "○"
+                             : effect == Effect::kChange  ? "●"
+                                                          : "◆";
+    const Paint colour = asks                         ? Paint::kNone
+                         : effect == Effect::kObserve ? Paint::kGreen
+                         : effect == Effect::kChange  ? Paint::kYellow
+                                                      : Paint::kRed;
     const std::string id = fit_to_width(step.id, id_width_);
     const std::string gap(id_width_ - display_width(id) + 2, ' ');
     const std::string title = say(step.title);
@@ -154,7 +153,7 @@ class Drawing {
     std::string row = lanes_.row("\x01");
     row.replace(row.find('\x01'), 1, paint(colour, mark));
     out_ += " " + row + " " + paint(Paint::kBold, id) + (fitted.empty() ? "" : gap + fitted) + "\n";
-    line(lanes_.below(), Paint::kNone, action_text(step.action), Paint::kFaint);
+    line(lanes_.below(), Paint::kNone, action_words(step.action, canvas_.language), Paint::kFaint);
     if (step.when)
       line(lanes_.below(), Paint::kNone, say("条件：", "only if ") + step.when->text(), Paint::kNone);
     if (const std::string bounds = bounds_of(step); !bounds.empty())

@@ -106,6 +106,12 @@ TEST(Picture, IsDrawnInJapaneseToo) {
     EXPECT_THAT(picture, HasSubstr(line));
 }
 
+TEST(Picture, OfAStepThatAsksIsItsQuestion) {
+  const Plan plan = parsed(
+      "plan: p\ntitle: {en: x}\nsteps: {a: {do: approve, with: {question: {ja: よいですか, en: May I}}}}\n");
+  EXPECT_THAT(draw_plan(plan, kTypes, {}), HasSubstr(" ◇  a\n    approve question=May I\n"));
+}
+
 TEST(Picture, FitsTheTerminal) {
   Plan plan = parsed(kPlan);
   plan.impact = {std::string(300, 'x'), "達磨" + std::string(300, 'x')};
