@@ -35,6 +35,7 @@ class OrderChecker {
     for (size_t i = 0; i < steps_.size(); ++i) {
       const StepType* type = type_in(world_, steps_[i].action.type);
       if (!type || never_[i]) continue;
+      if (type->effect != Effect::kDestroy && !type->needs_source && type->name != kStop) continue;
       const std::vector<bool> before = graph_.ancestors(i);
       if (type->effect == Effect::kDestroy) check_approved(i, before);
       if (type->needs_source) check_source(i, before);

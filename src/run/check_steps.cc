@@ -37,7 +37,7 @@ class StepChecker {
         check_named(0, "params." + parameter.name, kind_of(parameter), *parameter.standard);
     for (size_t i = 0; i < plan_.preconditions.size(); ++i) {
       const std::string place = fmt::format("preconditions[{}]", i);
-      const StepType* type = check_action(plan_.preconditions[i], 0, place, std::nullopt, {});
+      const StepType* type = check_action(plan_.preconditions[i], 0, place, std::nullopt);
       if (type && type->effect != Effect::kObserve)
         findings_.error(0, place,
                         fmt::format("{} changes something; a precondition may only look", type->name));
@@ -49,15 +49,14 @@ class StepChecker {
   void check_step(size_t at) {
     const Step& step = plan_.steps[at];
     const std::string place = place_of(step);
-    const std::vector<bool> before = graph_.ancestors(at);
     for (const std::string& need : step.needs)
       if (!graph_.find(need))
         findings_.error(step.line, place, fmt::format("it needs '{}', and no step is named so", need));
-    const StepType* type = check_action(step.action, step.line, place, at, before);
+    const StepType* type = check_action(step.action, step.line, place, at);
     if (step.when)
       for (const std::string& name : step.when->names())
-        check_reference(name, step.line, place + ".when", InputRow::Kind::kAny, at, before);
-    if (step.undo) check_action(*step.undo, step.line, place + ".undo", std::nullopt, {});
+        check_reference(name, step.line, place + ".when", InputRow::Kind::kAny, at);
+    if (step.undo) check_action(*step.undo, step.line, place + ".undo", std::nullopt);
     if (!step.raise.empty()) check_plan_name(step.raise, step.line, place + ".raise");
     check_patience(step, type);
   }
@@ -81,7 +80,7 @@ class StepChecker {
 
   // `at` is the step whose references must stand before it; nullopt: an undo, or a precondition.
   const StepType* check_action(const Action& action, int line, const std::string& place,
-                               std::optional<size_t> at, const std::vector<bool>& before) {
+                               std::optional<size_t> at) {
     const StepType* type = type_in(world_, action.type);
     if (!type) {
       findings_.error(line, place,
@@ -93,7 +92,7 @@ class StepChecker {
       rows.emplace_back(row.name);
       const auto given = action.with.find(row.name);
       if (given != action.with.end() && !given->second.is_null())
-        check_input(row, given->second, line, fmt::format("{}.with.{}", place, row.name), at, before);
+        check_input(row, given->second, line, fmt::format("{}.with.{}", place, row.name), at);
       else if (row.required && row.standard.empty())
         findings_.error(line, place,
                         fmt::format("input '{}' of {} is missing: {}", row.name, type->name, row.help));
@@ -102,7 +101,7 @@ class StepChecker {
       if (std::ranges::find(rows, name) != rows.end()) continue;
       const InputRow any{.name = name, .kind = InputRow::Kind::kAny, .help = ""};
       if (type->name == kNest)
-        check_input(any, value, line, fmt::format("{}.with.{}", place, name), at, before);
+        check_input(any, value, line, fmt::format("{}.with.{}", place, name), at);
       else
         findings_.error(
             line, fmt::format("{}.with", place),
@@ -124,12 +123,12 @@ class StepChecker {
   }
 
   void check_input(const InputRow& row, const Value& value, int line, const std::string& place,
-                   std::optional<size_t> at, const std::vector<bool>& before) {
+                   std::optional<size_t> at) {
     const auto names = names_in(value);
     if (!names.ok()) return findings_.error(line, place, names.error().what);
     const bool alone = value.text() && value.text()->starts_with('$') && !value.text()->starts_with("${");
     for (const std::string& name : *names)
-      check_reference(name, line, place, alone ? row.kind : InputRow::Kind::kAny, at, before);
+      check_reference(name, line, place, alone ? row.kind : InputRow::Kind::kAny, at);
     if (!names->empty()) return;
     const auto literal = fill(value, [](std::string_view) { return std::nullopt; });  // "$$" becomes "$"
     const auto typed = literal.ok() ? input_value(row, *literal) : literal;
@@ -166,14 +165,14 @@ class StepChecker {
   }
 
   void check_reference(const std::string& name, int line, const std::string& place, InputRow::Kind kind,
-                       std::optional<size_t> at, const std::vector<bool>& before) {
+                       std::optional<size_t> at) {
     if (name.starts_with("run.")) return;
     if (const auto reference = step_reference(name)) {
       const auto step = graph_.find(reference->step);
       if (!step)
         return findings_.error(line, place,
                                fmt::format("'{}': no step is named '{}'", name, reference->step));
-      if (at && !before[*step])
+      if (at && !graph_.ancestors(*at)[*step])
         return findings_.error(line, place,
                                fmt::format("'{}': '{}' need not have ended before it; add it to 'needs'",
                                            name, reference->step));

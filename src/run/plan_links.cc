@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -24,6 +25,7 @@ class Linker {
   Linker(Reader& reader, const YAML::Node& node, Plan& plan) : reader_(reader), node_(node), plan_(plan) {
     for (const Parameter& parameter : plan.parameters) parameters_.push_back(parameter.name);
     for (const Step& step : plan.steps) ids_.push_back(step.id);
+    known_ids_.insert(ids_.begin(), ids_.end());
     if (!node["steps"] || !node["steps"].IsMap()) return;
     for (const auto& entry : node["steps"])
       if (entry.first.IsScalar()) nodes_.emplace(entry.first.Scalar(), entry.second);
@@ -62,7 +64,7 @@ class Linker {
 
   void check_need(const YAML::Node& need, const Step& step) {
     if (need.Scalar() == step.id) return wrong(need, fmt::format("'{}' needs itself", step.id));
-    if (std::ranges::find(ids_, need.Scalar()) == ids_.end())
+    if (!known_ids_.contains(need.Scalar()))
       wrong(need, fmt::format("no step is named '{}'{}", need.Scalar(), suggestion(need.Scalar(), ids_)));
   }
 
@@ -87,7 +89,7 @@ class Linker {
       if (scope == Scope::kParameters)
         return wrong(at, fmt::format("'{}': no step has run yet when preconditions are checked", name));
       if (waits && id == waits->id) return wrong(at, fmt::format("'{}': it refers to itself", name));
-      if (std::ranges::find(ids_, id) == ids_.end())
+      if (!known_ids_.contains(id))
         return wrong(at, fmt::format("'{}': no step is named '{}'{}", name, id, suggestion(id, ids_)));
       if (waits && std::ranges::find(waits->needs, id) == waits->needs.end()) waits->needs.push_back(id);
       return;
@@ -129,7 +131,8 @@ class Linker {
   const YAML::Node& node_;
   Plan& plan_;
   std::vector<std::string> parameters_;
-  std::vector<std::string> ids_;
+  std::vector<std::string> ids_;  // in the file's order
+  std::unordered_set<std::string> known_ids_;
   std::map<std::string, YAML::Node> nodes_;  // by step; of a name that is there twice, the first
 };
 

@@ -1,7 +1,8 @@
 // Fuzzes the import of manuals: Markdown, shell and SQL of strangers.
 //
 // Input:  a text.
-// Checks: it comes to an end; every draft is a plan; every danger stands in a line of the text, and has words.
+// Checks: it comes to an end; every draft is a plan; every danger stands in a line of the text, and has
+//         words.
 #include <algorithm>
 #include <string>
 
