@@ -46,6 +46,27 @@ class OrderChecker {
  private:
   bool is_gate(size_t at) const { return steps_[at].approve || steps_[at].action.type == kApprove; }
 
+  // Whether `other` runs whenever `at` does: without a condition, or with one that is part of its own.
+  bool runs_with(size_t other, size_t at) const {
+    if (!steps_[other].when) return true;
+    const std::string& condition = steps_[other].when->text();
+    const std::string own = steps_[at].when ? steps_[at].when->text() : "";
+    if (own == condition) return true;
+    return own.starts_with(condition + " and ") && holds_together(own.substr(condition.size() + 5));
+  }
+
+  // Whether no "or" outside of one pair of parentheses takes the rest of a condition apart.
+  static bool holds_together(const std::string& rest) {
+    if (rest.find(" or ") == std::string::npos) return true;
+    if (!rest.starts_with('(')) return false;
+    int depth = 0;
+    for (size_t i = 0; i < rest.size(); ++i) {
+      depth += rest[i] == '(' ? 1 : rest[i] == ')' ? -1 : 0;
+      if (depth == 0) return i + 1 == rest.size();
+    }
+    return false;
+  }
+
   template <class Test>
   bool any(const std::vector<bool>& before, Test test) const {
     for (size_t i = 0; i < steps_.size(); ++i)
@@ -54,7 +75,9 @@ class OrderChecker {
   }
 
   void check_approved(size_t at, const std::vector<bool>& before) {
-    const auto approves = [&](size_t other) { return steps_[other].action.type == kApprove; };
+    const auto approves = [&](size_t other) {
+      return steps_[other].action.type == kApprove && runs_with(other, at);
+    };
     if (steps_[at].approve || any(before, approves)) return;
     error(steps_[at],
           "it destroys, and nobody is asked before; add 'approve', or a step 'approve' before it");
@@ -63,7 +86,8 @@ class OrderChecker {
   void check_source(size_t at, const std::vector<bool>& before) {
     const auto proves = [&](size_t other) {
       const StepType* type = type_in(world_, steps_[other].action.type);
-      return type && type->proves_source && steps_[other].on_failure != OnFailure::kContinue;
+      return type && type->proves_source && steps_[other].on_failure != OnFailure::kContinue &&
+             runs_with(other, at);
     };
     if (any(before, proves)) return;
     std::string which;
@@ -77,7 +101,8 @@ class OrderChecker {
 
   // A stop that is not behind a gate, in a plan that has gates: whoever rejects finds the services down.
   void check_gate(size_t at, const std::vector<bool>& before) {
-    if (is_gate(at) || any(before, [&](size_t other) { return is_gate(other); })) return;
+    if (is_gate(at) || any(before, [&](size_t other) { return is_gate(other) && runs_with(other, at); }))
+      return;
     for (size_t gate = 0; gate < steps_.size(); ++gate) {
       if (!is_gate(gate) || never_[gate]) continue;
       return error(steps_[gate],

@@ -193,6 +193,19 @@ TEST_F(Check, DestructionIsApproved) {
               IsEmpty());
 }
 
+TEST_F(Check, AnApprovalThatMayBeSkippedIsNone) {
+  const auto asked = [&](const std::string& ask, const std::string& destroy) {
+    return found("  f: {do: backup.find}\n  ask: {do: approve, with: {question: May I}" + ask +
+                 "}\n  d: {do: data.delete, with: {datastore: users-db}, needs: [f, ask]" + destroy + "}\n");
+  };
+  EXPECT_EQ(asked(", when: n > 3", "").size(), 1u);
+  EXPECT_THAT(asked(", when: n > 3", ", when: n > 3"), IsEmpty());
+  EXPECT_THAT(asked(", when: n > 3", ", when: n > 3 and n < 9"), IsEmpty());
+  EXPECT_THAT(asked(", when: n > 3", ", when: n > 3 and (n < 9 or n > 20)"), IsEmpty());
+  EXPECT_EQ(asked(", when: n > 3", ", when: n > 3 and n < 9 or n == 1").size(), 1u);
+  EXPECT_THAT(asked("", ", when: n > 3"), IsEmpty());
+}
+
 TEST_F(Check, TheSourceIsProvenBeforeDataIsDestroyed) {
   const std::string finding =
       "steps.d: it destroys data before anything proves that there is something to restore "
