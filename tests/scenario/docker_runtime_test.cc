@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "os/files.h"
+#include "os/process_table.h"
 #include "runtime/runtime_conformance.h"
 #include "support/docker_engine.h"
 
@@ -155,6 +156,12 @@ TEST_F(Docker, AReloadIsRefusedWhereItMightEndTheContainer) {
   for (const std::vector<std::string>& options : {std::vector<std::string>{}, {"--init"}}) {
     Container container("exec sleep 1000", options);
     ASSERT_TRUE(container.runtime().start(soon()).ok());
+    const int pid = container.runtime().status(soon())->pids.at(0);
+    eventually("sleep runs", [&] {
+      auto family = descendants_of(pid, all_processes());
+      if (const auto main = process_info(pid)) family.push_back(*main);
+      return std::ranges::any_of(family, [](const ProcessInfo& one) { return one.name == "sleep"; });
+    });
     EXPECT_TRUE(container.runtime().reload(soon()).is(Errc::kRefused));
     EXPECT_EQ(container.runtime().status(soon())->state, State::kRunning);
   }
