@@ -215,6 +215,35 @@ TEST_F(SetAside, OnlyWhatWasSetAsideIsDiscardedAndOnlyWhenItWasReplaced) {
   EXPECT_FALSE(there(aside));
 }
 
+TEST_F(SetAside, AnAttemptThatFailedAfterTheRenameIsTakenUp) {
+  StepContext one = context("postgres.set_aside", {});
+  const StepType& step = *find_step_type("postgres.set_aside");
+  one.recorded = *step.prepare(one);
+  DR_CHECK(fs_->rename(data_, one.recorded.text_at("to")).ok());
+  const Value first = one.recorded;
+  one.recorded = *step.prepare(one);
+  EXPECT_EQ(one.recorded, first);
+  EXPECT_EQ(step.act(one)->text_at("aside"), first.text_at("to"));
+}
+
+TEST_F(SetAside, WhatNeverBeganHasNothingToUndo) {
+  use(production());
+  for (const StepType& step : step_types()) {
+    if (!step.name.starts_with("postgres.") || step.undo == nullptr) continue;
+    StepContext back = context(step.name, {{"database", "authdb"}, {"file", first_.string()}});
+    const Status undone = step.undo(back);
+    EXPECT_TRUE(undone.ok()) << step.name << ": " << (undone.ok() ? "" : undone.error().what);
+  }
+  EXPECT_EQ(users(production()), "3");
+}
+
+TEST_F(SetAside, ARestoreIntoAServerThatFellDownHoldsUpNoUndo) {
+  empty_server();
+  must("postgres.restore", restore_with(first_));
+  empty_->kill9();
+  must_undo("postgres.restore", restore_with(first_));
+}
+
 // L22: a dump of one database, restored beside the one in use, checked there, and put in its place.
 class Beside : public Recovery {
  protected:

@@ -11,6 +11,7 @@
 #include "run/steps/inputs.h"
 #include "run/steps/postgres_database.h"
 #include "run/steps/postgres_family.h"
+#include "run/steps/step_note.h"
 
 namespace daruma::run {
 namespace {
@@ -177,6 +178,7 @@ Result<Value> act(StepContext& context) {
   DR_OK(context.fs.create_dir(making));
   DR_OK(give_tree(context.fs, making, owner));
   DR_OK(make(context, making, owner));
+  DR_OK(write_note(context, outputs_of(directory)));
   DR_OK(remove_tree(context.fs, directory));  // it is empty
   DR_OK(context.fs.rename(making, directory));
   DR_OK(context.fs.sync_dir(directory.parent_path()));
@@ -184,19 +186,27 @@ Result<Value> act(StepContext& context) {
   return outputs_of(directory);
 }
 
-// prepare() saw it empty.
+// Whether the cluster that stands there is the one that this step has made.
+Result<bool> is_made(StepContext& context, Path& directory) {
+  DR_TRY(const Value note, read_note(context));
+  directory = note.text_at("directory");
+  if (directory.empty()) return false;
+  DR_TRY(const bool making, exists(context.fs, directory.string() + ".making"));
+  if (making) return false;
+  return exists(context.fs, directory / "PG_VERSION");
+}
+
 Result<Happened> reconcile(StepContext& context) {
-  if (context.recorded.is_null()) return Happened::kNo;
-  const Path directory = context.recorded.text_at("directory");
-  DR_TRY(const bool made, exists(context.fs, directory / "PG_VERSION"));
+  Path directory;
+  DR_TRY(const bool made, is_made(context, directory));
   if (made) context.outputs = outputs_of(directory);
   return made ? Happened::kYes : Happened::kNo;
 }
 
 // It may hold something by now: it is kept under another name.
 Status undo(StepContext& context) {
-  const Path directory = context.recorded.text_at("directory");
-  DR_TRY(const bool made, exists(context.fs, directory / "PG_VERSION"));
+  Path directory;
+  DR_TRY(const bool made, is_made(context, directory));
   if (!made) return {};
   if (const auto pid = postgres::running_server(context.fs, directory))
     return Error{Errc::kRefused,
@@ -206,7 +216,7 @@ Status undo(StepContext& context) {
   DR_OK(context.fs.rename(directory, abandoned));
   DR_OK(context.fs.sync_dir(directory.parent_path()));
   fmt::print("{} is now {}\n", directory.string(), abandoned.string());
-  return {};
+  return write_note(context, Value::Map{});
 }
 
 std::vector<std::string> by_hand(const StepContext& context) {

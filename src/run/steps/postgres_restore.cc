@@ -4,6 +4,7 @@
 
 #include "base/size.h"
 #include "datastore/postgres/dump_restore.h"
+#include "datastore/postgres/running_server.h"
 #include "run/steps/inputs.h"
 #include "run/steps/postgres_family.h"
 #include "run/steps/postgres_refill.h"
@@ -109,10 +110,17 @@ Result<Happened> reconcile(StepContext& context) {
   return Happened::kYes;
 }
 
+// Where no server runs any more, the directory it filled is given back by the step that set the old one aside.
 Status undo(StepContext& context) {
   DR_TRY(const auto mark, read_mark(context));
   if (!mark) return {};
-  return empty_again(context, *mark);
+  const Status emptied = empty_again(context, *mark);
+  if (!emptied.is(Errc::kUnavailable)) return emptied;
+  DR_TRY(const DatastoreConfig* datastore, datastore_input(context, DatastoreKind::kPostgres));
+  const auto& directory = datastore->data_directory;
+  if (!directory || postgres::running_server(context.fs, *directory)) return emptied;
+  fmt::print("no server runs in {}: what was restored of the dump stays there\n", directory->string());
+  return {};
 }
 
 std::vector<std::string> by_hand(const StepContext& context) {

@@ -41,16 +41,14 @@ Status check_stopped(StepContext& context, const Path& directory) {
 }
 
 Result<Value> prepare(StepContext& context) {
+  // An earlier attempt may have failed with the rename done: only its record knows the other name.
+  if (!context.recorded.is_null()) return context.recorded;
   DR_TRY(const Path from, directory_of(context));
   const Path to = from.string() + ".damaged-" + digits_of(context.clock.now());
   DR_TRY(const bool taken, exists(context.fs, to));
   if (taken) return Error{Errc::kUnavailable, fmt::format("{} is there already", to.string()), "try again"};
   DR_TRY(const bool there, exists(context.fs, from));
   return Value(Value::Map{{"from", from.string()}, {"to", to.string()}, {"there", there}});
-}
-
-Result<Value> recorded(StepContext& context) {
-  return context.recorded.is_null() ? prepare(context) : Result<Value>(context.recorded);
 }
 
 Value outputs_of(const Value& recorded, bool aside) {
@@ -78,7 +76,7 @@ void tell_of_tablespaces(FileSystem& fs, const Path& directory) {
 }
 
 Result<Value> act(StepContext& context) {
-  DR_TRY(const Value names, recorded(context));
+  DR_TRY(const Value names, prepare(context));
   const Path from = names.text_at("from");
   const Path to = names.text_at("to");
   DR_TRY(const bool done, exists(context.fs, to));
@@ -107,6 +105,7 @@ Result<Happened> reconcile(StepContext& context) {
 
 // What has taken its place since is kept as well.
 Status undo(StepContext& context) {
+  if (context.recorded.is_null()) return {};  // it never began
   const Value& names = context.recorded;
   const Path from = names.text_at("from");
   const Path to = names.text_at("to");

@@ -76,6 +76,8 @@ struct Recorded {
 };
 
 Result<Value> prepare(StepContext& context) {
+  // An earlier attempt may have failed with the switch done: only its record knows which database was which.
+  if (!context.recorded.is_null()) return context.recorded;
   DR_TRY(const DatabasePair names, database_pair(context));
   const std::string aside = aside_name(names.production, context.clock.now());
   if (aside.size() > kLongestName)
@@ -94,10 +96,7 @@ Result<Value> prepare(StepContext& context) {
 }
 
 Result<Recorded> recorded(StepContext& context) {
-  if (context.recorded.is_null()) {
-    DR_TRY(context.recorded, prepare(context));
-  }
-  const Value& value = context.recorded;
+  DR_TRY(const Value value, prepare(context));
   return Recorded{{value.text_at("production"), value.text_at("side"), value.text_at("maintenance")},
                   value.text_at("aside"),
                   value.text_at("production_oid"),
@@ -138,6 +137,7 @@ Result<Happened> reconcile(StepContext& context) {
 }
 
 Status undo(StepContext& context) {
+  if (context.recorded.is_null()) return {};  // it never began
   DR_TRY(const Recorded what, recorded(context));
   DR_TRY(const bool switched, is_switched(context, what));
   if (!switched) return {};

@@ -183,6 +183,7 @@ Result<Happened> reconcile(StepContext& context) {
 }
 
 Status undo(StepContext& context) {
+  if (context.recorded.is_null()) return {};  // it never began
   const Place place = place_in(context.recorded);
   DR_TRY(const std::string text, file_text(context.fs, place.file()));
   if (text != place.text()) return {};
