@@ -12,6 +12,7 @@
 #include "crash/run_world.h"
 #include "os/environment.h"
 #include "run/engine.h"
+#include "run/library.h"
 
 namespace daruma::run {
 namespace {
@@ -38,11 +39,16 @@ Plan a_plan(std::vector<Step> steps) {
 // One run in one world, carried out by as many engines as it takes.
 class Story {
  public:
-  Story(Plan plan, uint64_t seed) : journal_(clock_), world_(journal_, clock_, seed), random_(seed ^ 0x5eed) {
-    const auto frozen = freeze(plan, {}, [](std::string_view) { return Error{Errc::kNotFound, "no plan"}; });
-    DR_CHECK(frozen.ok());
+  Story(const Plan& plan, uint64_t seed)
+      : Story(*freeze(plan, {},
+                      [](std::string_view) {
+                        return Error{Errc::kNotFound, "no plan"};
+                      }),
+              seed) {}
+  Story(const FrozenPlan& frozen, uint64_t seed)
+      : journal_(clock_), world_(journal_, clock_, seed), random_(seed ^ 0x5eed) {
     RunCreated created;
-    created.plan = *frozen;
+    created.plan = frozen;
     created.by = {1000, "hanako", {"ops"}};
     DR_CHECK(journal_.append(stream_of("r"), 0, {to_event(created)}).ok());
     world_.run = "r";
@@ -77,7 +83,7 @@ class Story {
       if (state && state->phase() == RunPhase::kEnded) return *state;
     }
     ADD_FAILURE() << "the run never ends";
-    return *load_run(journal_, "r", find_sim_type);
+    return *load_run(journal_, "r", find_type);
   }
 
   // What must never have happened, and what must hold at the end.
@@ -251,6 +257,37 @@ TEST(ARun, NothingAfterAFailedStepRuns) {
     EXPECT_FALSE(story.world().happened("start"));
     EXPECT_FALSE(story.world().happened("discard"));
     EXPECT_EQ(state.at("finish.notify.ops").phase, StepPhase::kSucceeded) << "failure is told too";
+  }
+}
+
+// --- the plans that ship
+
+TEST(EachShippedPlan, EndsTheSameWhereverItsEngineIsKilled) {
+  const auto fs = real_file_system();
+  const auto library = load_library(*fs, DARUMA_SOURCE_DIR "/systems",
+                                    {"lastminutestay/plans/*.yaml"});
+  ASSERT_TRUE(library.ok()) << library.error().what;
+  ASSERT_THAT(library->bad, IsEmpty());
+  for (const Plan& plan : library->plans) {
+    const auto frozen = freeze(plan, {}, library->finder());
+    ASSERT_TRUE(frozen.ok()) << frozen.error().what;
+    const auto tell = [&](uint64_t kill_at) {
+      auto story = std::make_unique<Story>(*frozen, kill_at + 1);
+      story->find_type = story->world().find_type = find_emptied_type;
+      story->kill_at = kill_at;
+      return story;
+    };
+    const auto whole = tell(0);
+    const RunState end = whole->carry_to_its_end();
+    EXPECT_EQ(end.end()->outcome, RunOutcome::kSucceeded) << plan.name << ": " << end.end()->why;
+    for (uint64_t point = 1; point <= whole->points(); ++point) {
+      const auto story = tell(point);
+      const RunState state = story->carry_to_its_end();
+      EXPECT_EQ(state.end()->outcome, RunOutcome::kSucceeded)
+          << plan.name << " at " << point << ": " << state.end()->why;
+      EXPECT_THAT(story->wrongs(state), IsEmpty()) << plan.name << " at " << point;
+      EXPECT_EQ(story->world().applied(), whole->world().applied()) << plan.name << " at " << point;
+    }
   }
 }
 

@@ -9,6 +9,10 @@
 namespace daruma::run {
 namespace {
 
+constexpr InputRow anything(std::string_view name) { return {name, InputRow::Kind::kAny, false, {}, ""}; }
+constexpr InputRow kAnything[] = {anything("question"), anything("task"), anything("channels"),
+                                  anything("title"), anything("outcome")};
+
 Result<Value> simulated(StepContext&) { return Value(); }
 Result<Happened> asked(StepContext&) { return Happened::kUnknown; }
 Status undone(StepContext&) { return {}; }
@@ -19,6 +23,7 @@ StepType sim_type(std::string_view name, Effect effect, AfterCrash after, bool u
   type.effect = effect;
   type.after_crash = after;
   type.act = simulated;
+  type.inputs = kAnything;
   if (after == AfterCrash::kReconcile) type.reconcile = asked;
   if (undo) type.undo = undone;
   return type;
@@ -42,17 +47,35 @@ const StepType* find_sim_type(std::string_view name) {
       [] {
         StepType type;
         type.name = "approve";
+        type.inputs = kAnything;
         return type;
       }(),
       [] {
         StepType type;
         type.name = "manual";
+        type.inputs = kAnything;
         type.effect = Effect::kChange;
         return type;
       }(),
   };
   const auto found = std::ranges::find(kTypes, name, &StepType::name);
   return found == std::end(kTypes) ? nullptr : &*found;
+}
+
+const StepType* find_emptied_type(std::string_view name) {
+  static std::map<std::string, std::pair<StepType, std::vector<InputRow>>, std::less<>> emptied;
+  const StepType* real = find_step_type(name);
+  if (!real) return nullptr;
+  auto [entry, added] = emptied.try_emplace(std::string(name));
+  auto& [type, rows] = entry->second;
+  if (!added) return &type;
+  type = *real;
+  rows.assign(real->inputs.begin(), real->inputs.end());
+  for (InputRow& row : rows) row.kind = InputRow::Kind::kAny, row.required = false;
+  type.inputs = rows;
+  if (type.act) type.act = simulated;
+  if (type.undo) type.undo = undone;
+  return &type;
 }
 
 RunWorld::Act* RunWorld::find(const std::string& step, uint32_t attempt) {
@@ -80,7 +103,7 @@ void RunWorld::check_intent(const Order& order) {
   if (!intent) wrong(which + " began without an intent in the journal");
   if (intent && intent_epoch != epoch) wrong(which + " began by an engine that had lost the run");
   if (ended) wrong(which + " began after the run had ended");
-  const StepType* type = find_sim_type(order.type);
+  const StepType* type = find_type(order.type);
   if (type->effect == Effect::kDestroy && order.call == Order::Call::kAct && !approved)
     wrong(which + " destroys without an approval");
 }
@@ -88,7 +111,7 @@ void RunWorld::check_intent(const Order& order) {
 void RunWorld::take_effect(Act& act) {
   const Order& order = act.order;
   act.effect_done = true;
-  const StepType* type = find_sim_type(order.type);
+  const StepType* type = find_type(order.type);
   if (order.call == Order::Call::kReconcile || type->effect == Effect::kObserve) return;
   if (order.call == Order::Call::kUndo) {
     applied_.erase(order.step);
@@ -111,6 +134,9 @@ void RunWorld::finish(Act& act) {
   } else if (order.call == Order::Call::kAct && tries_[order.step]++ < failures[order.step]) {
     ended.outcome = Outcome::kFailed;
     ended.error = "the simulated world says no";
+  } else if (order.call == Order::Call::kAct) {
+    for (const std::string_view output : find_type(order.type)->outputs)
+      ended.outputs.set(std::string(output), true);
   }
   act.ended = ended;
 }

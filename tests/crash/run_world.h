@@ -41,12 +41,15 @@ class JumpingClock final : public Clock {
 // How a step of the simulated world behaves; the type's name says it: "again", "reconcile", "ask",
 // "observe", "destroy", each with "+undo" where it can be undone.
 const StepType* find_sim_type(std::string_view name);
+// The real type of this name, whose functions do nothing and whose inputs may be anything.
+const StepType* find_emptied_type(std::string_view name);
 
 class RunWorld {
  public:
   RunWorld(Journal& journal, JumpingClock& clock, uint64_t seed)
       : journal_(journal), clock_(clock), random_(seed) {}
 
+  FindType find_type = find_sim_type;
   // How often a step's act fails before it succeeds; UINT32_MAX: always.
   std::map<std::string, uint32_t> failures;
   // Called at each point at which the engine may be killed.
