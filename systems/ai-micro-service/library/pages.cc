@@ -85,6 +85,9 @@ Status Front::start(Router& router) {
     if (!is_api_url(settings.text(name)))
       return Error{Errc::kInvalid, fmt::format("{}: '{}' is not a URL", name, settings.text(name))};
   headers_ = security_headers(settings);
+  router.mark_own_answers([this](const Request&, Response& response) {
+    response.headers.insert(response.headers.end(), headers_.begin(), headers_.end());
+  });
   DR_OK(load(settings.path("shared")));
   DR_OK(load(settings.path("pages")));
   const auto index = pages_.find("index.html");

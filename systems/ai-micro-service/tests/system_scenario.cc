@@ -92,7 +92,9 @@ TEST_F(WholeSystem, TheFrontsServeTheirPagesAndNothingElse) {
   for (const char* path :
        {"/main.cc", "/../main.cc", "/%2e%2e/main.cc", "/docker-compose.yml", "/pages/app.js", "//etc/passwd"})
     EXPECT_THAT(system().ask("front-user", "GET", path).status, testing::AnyOf(400, 404)) << path;
-  EXPECT_EQ(system().ask("front-user", "POST", "/").status, 405);
+  const Answer wrong = system().ask("front-user", "POST", "/");
+  EXPECT_EQ(wrong.status, 405);
+  EXPECT_EQ(wrong.header("X-Content-Type-Options"), "nosniff") << "what is no page is safe as well";
 }
 
 TEST_F(WholeSystem, BrowsersMayAskBeforehandFromTheFrontsAlone) {
