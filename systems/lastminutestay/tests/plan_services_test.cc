@@ -118,7 +118,7 @@ TEST_F(Plans, DryRunsChangeNothing) {
     const std::string before = backend_->picture();
     const PlanRun run = backend_->recover(plan, {"--dry-run"});
     EXPECT_EQ(run.code, 0) << run.output;
-    EXPECT_THAT(run.output, Not(HasSubstr("cannot be previewed"))) << plan;
+    EXPECT_THAT(run.output, Not(HasSubstr("cannot be previewed;"))) << plan;
     EXPECT_EQ(backend_->picture(), before) << plan;
   }
 }

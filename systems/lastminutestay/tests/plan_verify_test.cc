@@ -36,9 +36,8 @@ TEST_F(VerifyRecovery, InStagingARoomIsBookedAndTheBookingCancelledAgain) {
   EXPECT_EQ(run.code, 0) << run.output;
   EXPECT_EQ(backend_->state_of(run, "book"), "succeeded");
   const std::string id(backend_->step(run, "book").at("outputs").at("taken").as_string());
-  EXPECT_EQ(
-      backend_->postgres().value("SELECT status FROM bookings WHERE id = '" + id + "'", "lastminutestay"),
-      "cancelled");
+  EXPECT_EQ(backend_->value("SELECT status FROM bookings WHERE id = '" + id + "'", "lastminutestay"),
+            "cancelled");
 }
 
 TEST_F(VerifyRecovery, ABookingOnProductionIsRefusedAndNothingIsBooked) {
@@ -51,10 +50,10 @@ TEST_F(VerifyRecovery, ABookingOnProductionIsRefusedAndNothingIsBooked) {
 }
 
 TEST_F(VerifyRecovery, AnAnswerInDegradedModeIsNoRecoveryAndTheStepIsNamed) {
-  backend_->postgres().sql("UPDATE last_minute_prices SET price_yen = price_yen", "lastminutestay");
-  backend_->postgres().sql("ALTER TABLE rooms RENAME TO rooms_gone", "lastminutestay");
+  backend_->sql("UPDATE last_minute_prices SET price_yen = price_yen", "lastminutestay");
+  backend_->sql("ALTER TABLE rooms RENAME TO rooms_gone", "lastminutestay");
   const PlanRun run = backend_->recover("verify-recovery", {"--param", "night=2024-06-25"});
-  backend_->postgres().sql("ALTER TABLE rooms_gone RENAME TO rooms", "lastminutestay");
+  backend_->sql("ALTER TABLE rooms_gone RENAME TO rooms", "lastminutestay");
   EXPECT_EQ(run.code, 1) << run.output;
   EXPECT_EQ(backend_->state_of(run, "search"), "failed");
   EXPECT_EQ(backend_->state_of(run, "load"), "waiting");

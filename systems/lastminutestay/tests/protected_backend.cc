@@ -267,20 +267,32 @@ std::string ProtectedBackend::redis(const Arguments& command) const {
   return run(joined({"redis-cli", "-p", std::to_string(redis_port_)}, command)).output;
 }
 
+std::vector<daruma::postgres::SqlRow> ProtectedBackend::sql(const std::string& statement,
+                                                            const std::string& database) {
+  auto rows = postgres_.try_sql(statement, database);
+  if (!rows.ok()) fail(rows.error().what);
+  return *std::move(rows);
+}
+
+std::string ProtectedBackend::value(const std::string& statement, const std::string& database) {
+  const auto rows = sql(statement, database);
+  if (rows.empty() || rows[0].empty() || !rows[0][0]) fail("no value: " + statement);
+  return *rows[0][0];
+}
+
 std::string ProtectedBackend::picture() {
   std::string out;
   for (const char* name : kServices) {
     const ServiceStatus now = status(name);
     out += fmt::format("{}: {} {}\n", name, daruma::runtime::to_string(now.state), fmt::join(now.pids, " "));
   }
-  for (const auto& row : postgres_.sql("SELECT datname FROM pg_database ORDER BY 1")) out += *row[0] + "\n";
+  for (const auto& row : sql("SELECT datname FROM pg_database ORDER BY 1")) out += *row[0] + "\n";
   for (const char* table : {"bookings", "booking_nights", "booking_totals", "rooms", "audit_log"})
-    out += fmt::format(
-        "{}: {}\n", table,
-        postgres_.value(fmt::format("SELECT md5(coalesce(string_agg(t::text, ',' ORDER BY t::text), "
-                                    "'')) FROM {} t",
-                                    table),
-                        "lastminutestay"));
+    out += fmt::format("{}: {}\n", table,
+                       value(fmt::format("SELECT md5(coalesce(string_agg(t::text, ',' ORDER BY t::text), "
+                                         "'')) FROM {} t",
+                                         table),
+                             "lastminutestay"));
   out += redis({"DBSIZE"}) + breaker_state() + "\n" + command({"runs", "--json"}).output;
   for (const Path& folder : {dumps_, home_, home_ / "logs", home_ / "state", home_ / "state/runs"}) {
     const auto entries = fs_->list_dir(folder);

@@ -55,8 +55,12 @@ class ProtectedBackend {
   std::string breaker_state() const;
 
   daruma::PostgresServer& postgres() { return postgres_; }
+  // One statement that must succeed, and its first value.
+  std::vector<daruma::postgres::SqlRow> sql(const std::string& statement,
+                                            const std::string& database = "postgres");
+  std::string value(const std::string& statement, const std::string& database = "postgres");
   std::string bookings(const std::string& database = "lastminutestay") {
-    return postgres_.value("SELECT count(*) FROM bookings", database);
+    return value("SELECT count(*) FROM bookings", database);
   }
   std::unique_ptr<daruma::runtime::ServiceRuntime> service(const std::string& name) const;
   daruma::runtime::ServiceStatus status(const std::string& name) const;
