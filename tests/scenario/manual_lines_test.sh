@@ -174,6 +174,20 @@ check_page() {
     END { exit bad || NR == 0 }' || fail "the page is not whole"
 }
 
+# Every plan that the page names is there, and has the steps named with it.
+check_plans() {
+  local words name file step
+  grep -oE '[Pp]lan `[a-z-]+`, steps? `[a-z_]+`(, `[a-z_]+`)*' "$page" | tr -d '`,' |
+    while read -r -a words; do
+      name=${words[1]}
+      file=$(printf '%s\n' "$top"/systems/*/plans/"$name".yaml)
+      [[ -f $file ]] || fail "the page names plan $name, which is not there"
+      for step in "${words[@]:3}"; do
+        grep -q "^  $step:" "$file" || fail "the page names step $step of plan $name, which is not there"
+      done
+    done
+}
+
 typed=0 wrong=0
 # Types one line in a shell of its own, in the directory where the one before it ended.
 type_line() {
@@ -196,6 +210,7 @@ type_line() {
 }
 
 check_page
+check_plans
 case $kind in
   booking) start_booking ;;
   ai-micro) prepare_ai_micro ;;
