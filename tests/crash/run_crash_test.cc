@@ -264,12 +264,16 @@ TEST(ARun, NothingAfterAFailedStepRuns) {
 
 TEST(EachShippedPlan, EndsTheSameWhereverItsEngineIsKilled) {
   const auto fs = real_file_system();
-  const auto library = load_library(*fs, DARUMA_SOURCE_DIR "/systems",
-                                    {"lastminutestay/plans/*.yaml"});
+  const auto library = load_library(*fs, DARUMA_SOURCE_DIR "/systems", {"lastminutestay/plans/*.yaml"});
   ASSERT_TRUE(library.ok()) << library.error().what;
   ASSERT_THAT(library->bad, IsEmpty());
   for (const Plan& plan : library->plans) {
-    const auto frozen = freeze(plan, {}, library->finder());
+    Value::Map arguments;  // what must be given
+    for (const Parameter& parameter : plan.parameters)
+      if (!parameter.standard)
+        arguments.emplace(parameter.name,
+                          parameter.type == ParameterType::kTime ? "2026-11-22T01:00:00Z" : "one");
+    const auto frozen = freeze(plan, arguments, library->finder());
     ASSERT_TRUE(frozen.ok()) << frozen.error().what;
     const auto tell = [&](uint64_t kill_at) {
       auto story = std::make_unique<Story>(*frozen, kill_at + 1);
