@@ -11,22 +11,43 @@
 namespace daruma::run {
 namespace {
 
-void check_text(const Text& text, int line, const std::string& place, Findings& findings) {
-  if (text.ja.empty() == text.en.empty()) return;
-  findings.warning(line, place, text.ja.empty() ? "there is no Japanese text" : "there is no English text");
-}
+// Texts that lack a language; of a draft only how many, for nobody has translated it yet.
+class Texts {
+ public:
+  Texts(const Plan& plan, Findings& findings) : draft_(plan.head.status == "draft"), findings_(findings) {}
+
+  void look(const Text& text, int line, const std::string& place) {
+    if (text.ja.empty() == text.en.empty()) return;
+    ++lacking_;
+    if (!draft_)
+      findings_.warning(line, place,
+                        text.ja.empty() ? "there is no Japanese text" : "there is no English text");
+  }
+  void end() {
+    if (draft_ && lacking_ > 0)
+      findings_.warning(0, "head.status",
+                        fmt::format("a draft: {} texts are in one language only", lacking_));
+  }
+
+ private:
+  const bool draft_;
+  Findings& findings_;
+  size_t lacking_ = 0;
+};
 
 void check_texts(const Plan& plan, Findings& findings) {
-  check_text(plan.title, 0, "title", findings);
-  check_text(plan.impact, 0, "impact", findings);
-  for (const Detection& detection : plan.detect) check_text(detection.words, 0, "detect", findings);
-  for (const Text& text : plan.prevent) check_text(text, 0, "prevent", findings);
+  Texts texts(plan, findings);
+  texts.look(plan.title, 0, "title");
+  texts.look(plan.impact, 0, "impact");
+  for (const Detection& detection : plan.detect) texts.look(detection.words, 0, "detect");
+  for (const Text& text : plan.prevent) texts.look(text, 0, "prevent");
   for (const Parameter& parameter : plan.parameters)
-    check_text(parameter.help, 0, "params." + parameter.name, findings);
+    texts.look(parameter.help, 0, "params." + parameter.name);
   for (const Step& step : plan.steps) {
-    check_text(step.title, step.line, place_of(step) + ".title", findings);
-    if (step.approve) check_text(step.approve->question, step.line, place_of(step) + ".approve", findings);
+    texts.look(step.title, step.line, place_of(step) + ".title");
+    if (step.approve) texts.look(step.approve->question, step.line, place_of(step) + ".approve");
   }
+  texts.end();
 }
 
 void check_head(const Plan& plan, const CheckWorld& world, Findings& findings) {

@@ -292,6 +292,13 @@ TEST_F(Check, PeopleTextsAndDatesAreThere) {
                   "(steps.f.title: there is no English text)"));
 }
 
+TEST_F(Check, OfADraftTheTextsToTranslateAreCounted) {
+  Plan plan = parsed(
+      plan_of("  f: {do: backup.find, title: {ja: 探す}}\n  g: {do: backup.find, title: {ja: 見る}}\n"));
+  plan.head.status = "draft";
+  EXPECT_THAT(found(plan), ElementsAre("(head.status: a draft: 2 texts are in one language only)"));
+}
+
 TEST_F(Check, ErrorsComeFirstAndHaveTheirLine) {
   const auto findings =
       check_plan(parsed("plan: p\ntitle: {ja: x, en: x}\nsteps:\n  f: {do: nobody}\n"), world);

@@ -261,7 +261,9 @@ class Runbook {
     if (type && type->undo)
       return point(label, say("直前の状態に戻す（Daruma は記録から行います）",
                               "bring back what was before it (Daruma does so from its record)"));
-    point(label, say("元に戻せません", "it cannot be undone"));
+    point(label, effect_of(step) == Effect::kDestroy
+                     ? say("元に戻せません", "it cannot be undone")
+                     : say("このステップに取り消しはありません", "this step has no undo"));
   }
 
   void add_end() {

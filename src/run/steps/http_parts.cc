@@ -93,7 +93,10 @@ std::string curl_line(const StepContext& context) {
   const auto url = url_input(context);
   if (!url.ok()) return "# " + url.error().what;
   const std::string method = text_input(context, "method");
-  std::string line = "curl -sS -m 10 -i";
+  // Where no error is expected, one is to be told by curl's exit code too.
+  const auto statuses = statuses_input(context);
+  const bool good = statuses.ok() && std::ranges::all_of(*statuses, [](int status) { return status < 400; });
+  std::string line = good ? "curl -fsS -m 10 -i" : "curl -sS -m 10 -i";
   if (method == "HEAD")
     line += " -I";
   else if (!method.empty() && method != "GET")

@@ -93,7 +93,7 @@ TEST_F(HttpSteps, ASecretGoesIntoTheRequestAndNowhereElse) {
   ASSERT_EQ(why(act("http.check", with)), "");
   EXPECT_EQ(server.requests().at(0).header("authorization"), "Bearer s3cret");
   EXPECT_EQ(preview("http.check", with)->by_hand.at(0),
-            "curl -sS -m 10 -i -H \"Authorization: Bearer ${TEST_TOKEN}\" " + server.url("/"));
+            "curl -fsS -m 10 -i -H \"Authorization: Bearer ${TEST_TOKEN}\" " + server.url("/"));
 }
 
 TEST_F(HttpSteps, AServiceIsAskedAtItsHealthAddress) {
