@@ -159,14 +159,23 @@ void RunView::show(const RunState& state, const JournalEvent& event) {
   running(state);
 }
 
+// With what earlier steps found filled in: nobody can agree to a name.
+static std::string question_of(const RunState& state, const Step& step) {
+  if (step.approve) return in_our_language(step.approve->question, title_of(step));
+  const auto inputs = state.inputs(step, Verb::kAct);
+  const Value with = inputs.ok() ? Value(*inputs) : Value(step.action.with);
+  const Value* question = with.find("question");
+  if (question == nullptr) return title_of(step);
+  if (!question->map()) return to_text(*question);
+  return in_our_language({question->text_at("ja"), question->text_at("en")}, title_of(step));
+}
+
 std::string waits_for(const RunState& state) {
   std::string out;
   for (const Step& step : state.steps()) {
     const StepState& at = state.at(step.id);
     if (at.phase == StepPhase::kAsking && at.approval && !at.approval->granted) {
-      std::string question = step.approve ? in_our_language(step.approve->question, "") : "";
-      if (question.empty()) question = Value(step.action.with).text_at("question", title_of(step));
-      out += fmt::format("\n  ?  {}\n     {}", question,
+      out += fmt::format("\n  ?  {}\n     {}", printable(question_of(state, step)),
                          fmt::format("{} of {} approvals until {}Z", at.approval->given.size(),
                                      at.approval->count, clock_time(at.approval->until)));
       if (!at.approval->groups.empty()) out += fmt::format(", of {}", fmt::join(at.approval->groups, ", "));

@@ -10,7 +10,7 @@ namespace {
 using Kind = InputRow::Kind;
 
 constexpr InputRow kApprove[] = {
-    {"question", Kind::kText, true, {}, "what is asked"},
+    {"question", Kind::kAny, true, {}, "what is asked: a text, or {ja: …, en: …}"},
     {"count", Kind::kInteger, false, "1", "how many different people must agree"},
     {"groups", Kind::kList, false, {}, "the groups of the operating system they must be in; none: anybody"},
 };
@@ -55,8 +55,14 @@ std::vector<std::string> manual_by_hand(const StepContext& context) {
 }
 
 std::vector<std::string> approve_by_hand(const StepContext& context) {
-  return {"# " + text_input(context, "question"),
-          fmt::format("daruma approve {} {}", shell_word(context.run), shell_word(context.step))};
+  std::vector<std::string> lines;
+  const Value* question = input(context, "question");
+  if (question && question->map())
+    for (const auto& [language, text] : *question->map()) lines.push_back("# " + to_text(text));
+  else
+    lines.push_back("# " + text_input(context, "question"));
+  lines.push_back(fmt::format("daruma approve {} {}", shell_word(context.run), shell_word(context.step)));
+  return lines;
 }
 
 std::vector<std::string> plan_by_hand(const StepContext& context) {
