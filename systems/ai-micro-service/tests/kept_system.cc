@@ -145,7 +145,7 @@ void KeptSystem::write_configuration() {
 Command KeptSystem::command(const std::vector<std::string>& argv) const {
   Command command{argv};
   command.working_directory = home();
-  command.environment = {{"DARUMA_PGPASSWORD", postgres_password_}, {"PGPASSWORD", postgres_password_},
+  command.environment = {{"POSTGRES_PASSWORD", postgres_password_}, {"PGPASSWORD", postgres_password_},
                          {"REDISCLI_AUTH", redis_password_},        {"REDIS_PASSWORD", redis_password_},
                          {"SLACK_WEBHOOK_URL", slack_.url("/ops")}, {"LC_ALL", "C.UTF-8"}};
   return command;
