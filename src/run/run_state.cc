@@ -156,7 +156,6 @@ Status RunState::apply(const JournalEvent& event) {
     return does_not_follow(event, "the run was never created");
   DR_OK(std::visit([&](const auto& it) { return on(it, event); }, body));
   position_ = event.position;
-  move_on();
   return {};
 }
 
@@ -398,13 +397,9 @@ Status RunState::on(const RunEnded& event, const JournalEvent& at) {
   return {};
 }
 
-// Where the run stands, from the phases of its steps.
-void RunState::move_on() {
-  if (end_) {
-    phase_ = RunPhase::kEnded;
-    return;
-  }
-  bool stop = abort_.has_value(), open = false, all_ended = true;
+RunPhase RunState::phase() const {
+  if (end_) return RunPhase::kEnded;
+  bool stop = abort_.has_value() || undo_wanted_, undo = undo_wanted_, open = false, all_ended = true;
   for (const Step& step : steps_) {
     if (is_finish(step)) continue;
     const StepState& state = at(step.id);
@@ -412,15 +407,11 @@ void RunState::move_on() {
     open = open || state.phase == StepPhase::kRunning || state.phase == StepPhase::kVanished;
     if (state.phase != StepPhase::kFailed || step.on_failure == OnFailure::kContinue) continue;
     stop = true;
-    undo_wanted_ = undo_wanted_ || step.on_failure == OnFailure::kUndo;
+    undo = undo || step.on_failure == OnFailure::kUndo;
   }
-  stop = stop || undo_wanted_;
-  if (!stop)
-    phase_ = all_ended ? RunPhase::kFinishing : RunPhase::kRunning;
-  else if (open)
-    phase_ = RunPhase::kStopping;
-  else
-    phase_ = undo_wanted_ && next_to_undo() ? RunPhase::kUndoing : RunPhase::kFinishing;
+  if (!stop) return all_ended ? RunPhase::kFinishing : RunPhase::kRunning;
+  if (open) return RunPhase::kStopping;
+  return undo && next_to_undo() ? RunPhase::kUndoing : RunPhase::kFinishing;
 }
 
 // --- the decision
@@ -543,25 +534,26 @@ void RunState::decide_undo(Decision& out) const {
 
 Decision RunState::decide(Instant now) const {
   Decision out;
-  if (!created_ || phase_ == RunPhase::kEnded) return out;
-  if (phase_ == RunPhase::kUndoing) {
+  const RunPhase phase_now = created_ ? phase() : RunPhase::kEnded;
+  if (phase_now == RunPhase::kEnded) return out;
+  if (phase_now == RunPhase::kUndoing) {
     decide_undo(out);
     return out;
   }
   bool finished = true;
   size_t running = 0;
   for (const Step& step : steps_) {
-    if (is_finish(step) != (phase_ == RunPhase::kFinishing)) continue;
+    if (is_finish(step) != (phase_now == RunPhase::kFinishing)) continue;
     const StepPhase phase = at(step.id).phase;
     finished = finished && has_ended(phase);
     running += phase == StepPhase::kRunning;
-    decide_open(step, phase_ == RunPhase::kStopping, out);
-    if (phase_ == RunPhase::kStopping) continue;
+    decide_open(step, phase_now == RunPhase::kStopping, out);
+    if (phase_now == RunPhase::kStopping) continue;
     if (phase == StepPhase::kWaiting) decide_waiting(step, out);
     if (phase == StepPhase::kAsking) decide_asking(step, now, out);
     if (phase == StepPhase::kPausing) decide_pausing(step, now, out);
   }
-  if (phase_ == RunPhase::kFinishing && finished) {
+  if (phase_now == RunPhase::kFinishing && finished) {
     const RunEnded end = outcome();
     out.moves.push_back(EndRun{end.outcome, end.why});
   }

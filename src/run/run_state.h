@@ -130,7 +130,8 @@ class RunState {
   bool exists() const { return created_.has_value(); }
   Instant started_at() const { return started_at_; }
   std::optional<Instant> ended_at() const { return ended_at_; }
-  RunPhase phase() const { return phase_; }
+  // Where the run stands, from the phases of its steps: looks at each.
+  RunPhase phase() const;
   uint64_t epoch() const { return epoch_; }
   uint64_t position() const { return position_; }  // of the last event applied
   const std::string& id() const { return id_; }
@@ -179,7 +180,6 @@ class RunState {
   void fail(StepState& state, std::string error, std::string hint, const JournalEvent& at);
   void succeed(StepState& state, const JournalEvent& at);
   void on_reconciled(const Step& step, StepState& state, const StepEnded& event, const JournalEvent& at);
-  void move_on();
 
   bool ready(const Step& step) const;
   bool is_finish(const Step& step) const { return step.group == kFinishGroup; }
@@ -202,7 +202,6 @@ class RunState {
   std::vector<Step> steps_;
   std::map<std::string, size_t, std::less<>> places_;  // of steps, by id
   std::map<std::string, StepState, std::less<>> states_;
-  RunPhase phase_ = RunPhase::kRunning;
   Instant started_at_;
   std::optional<Instant> ended_at_;
   uint64_t epoch_ = 0;
