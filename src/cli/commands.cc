@@ -149,7 +149,7 @@ constexpr std::array<OptionRow, 2> kHelpOptions{{
     {"--schema", Form::kFlag, "", "print docs/daruma.schema.json", false, false, true},
 }};
 
-constexpr std::array<CommandRow, 22> kCommands{{
+constexpr std::array<CommandRow, 23> kCommands{{
     {.name = "demo",
      .group = Group::kSetUp,
      .summary = "tell the whole story on this machine, in a scratch directory",
@@ -192,6 +192,14 @@ constexpr std::array<CommandRow, 22> kCommands{{
                 "says what it cannot know, as whether the newest state was removed.",
      .options = kVerifyOptions,
      .run = &run_verify},
+    {.name = "look",
+     .group = Group::kWhenItBurns,
+     .summary = "the first look: what is down, since when, what to type next",
+     .details = "Asks every service, datastore, disk and log of daruma.yaml at the same time, in less than\n"
+                "five seconds, whatever hangs. Changes nothing, and needs no `daruma serve`.",
+     .run = &run_look,
+     .exits = "0 all is well; 1 something is down or impaired, could not be seen, or waits for a person;\n"
+              "2 the command line or the configuration is wrong"},
     {.name = "points",
      .group = Group::kWhenItBurns,
      .summary = "show the moments that can be recovered",

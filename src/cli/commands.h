@@ -76,6 +76,7 @@ int run_runs(App& app, const Invocation& invocation);
 int run_approve(App& app, const Invocation& invocation);
 int run_abort(App& app, const Invocation& invocation);
 int run_halt(App& app, const Invocation& invocation);
+int run_look(App& app, const Invocation& invocation);
 int run_plan(App& app, const Invocation& invocation);
 int run_step(App& app, const Invocation& invocation);
 int run_act(App& app, const Invocation& invocation);

@@ -129,7 +129,7 @@ std::string overview(const Output& output) {
   }
   out += "\n" + paint(output, Colour::kBold, "Options of every command") + "\n";
   out += two_columns(option_lines(common_options()));
-  return out + "\nWhen it burns: daruma points, then daruma restore DATASTORE --to DIR\n";
+  return out + "\nWhen it burns: daruma look\n";
 }
 
 std::string command_help(const CommandRow& command, const Output& output) {

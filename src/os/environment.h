@@ -35,6 +35,9 @@ std::optional<uint64_t> resident_bytes();
 // As many open descriptors as the hard limit allows. Returns that limit.
 uint64_t raise_descriptor_limit();
 
+// Ends this process without destroying anything: for when threads that nobody can end still use it.
+[[noreturn]] void end_at_once(int code);
+
 std::string host_name();
 int this_pid();
 bool is_root();

@@ -1,6 +1,7 @@
 #include "probe/json_lines.h"
 
 #include <algorithm>
+#include <map>
 
 namespace daruma::probe {
 namespace {
@@ -45,6 +46,19 @@ bool take_lines(std::string_view text, const LinesWish& wish, JsonLines& out) {
   return true;
 }
 
+// What makes messages of one kind the same: numbers and long hexadecimal words are different each time.
+std::string kind_of(std::string_view message) {
+  std::string out;
+  for (const char c : message) {
+    const bool digit = c >= '0' && c <= '9';
+    if (!digit)
+      out += c;
+    else if (!out.ends_with('#'))
+      out += '#';
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<JsonLines> read_json_lines(FileSystem& fs, const Path& file, const LinesWish& wish) {
@@ -60,6 +74,25 @@ Result<JsonLines> read_json_lines(FileSystem& fs, const Path& file, const LinesW
     }
   }
   std::reverse(out.lines.begin(), out.lines.end());
+  return out;
+}
+
+std::vector<LineGroup> grouped(const std::vector<Value>& lines) {
+  std::map<std::pair<std::string, std::string>, LineGroup> groups;
+  for (const Value& line : lines) {
+    const std::string message = line.text_at("message", to_json(line));
+    LineGroup& group = groups[{line.text_at("dependency"), kind_of(message)}];
+    if (group.count++ == 0) {
+      group.dependency = line.text_at("dependency");
+      group.message = message;
+      group.first = line.text_at("time");
+    }
+    group.last = line.text_at("time");
+  }
+  std::vector<LineGroup> out;
+  for (auto& [key, group] : groups) out.push_back(std::move(group));
+  std::stable_sort(out.begin(), out.end(),
+                   [](const LineGroup& a, const LineGroup& b) { return a.count > b.count; });
   return out;
 }
 

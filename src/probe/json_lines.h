@@ -8,6 +8,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/size.h"
@@ -29,5 +30,14 @@ struct JsonLines {
 };
 
 Result<JsonLines> read_json_lines(FileSystem& fs, const Path& file, const LinesWish& wish);
+
+// Lines that say the same of the same dependency.
+struct LineGroup {
+  int64_t count = 0;
+  std::string dependency, message;  // of the first
+  std::string first, last;          // their `time`, as written
+};
+// Messages that differ only in numbers are the same. The most frequent first.
+std::vector<LineGroup> grouped(const std::vector<Value>& lines);
 
 }  // namespace daruma::probe

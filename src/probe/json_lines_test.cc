@@ -84,6 +84,15 @@ TEST_F(JsonLinesTest, GoesOnInTheRotatedPart) {
   EXPECT_EQ(messages(read({.since = *since})), "bc");
 }
 
+TEST_F(JsonLinesTest, MessagesThatDifferInNumbersAreOneGroup) {
+  log(line(1, "x") + line(2, "timeout after 10 ms") + line(3, "timeout after 2000 ms"));
+  const auto groups = grouped(read().lines);
+  ASSERT_EQ(groups.size(), 2U);
+  EXPECT_EQ(groups[0].count, 2);
+  EXPECT_EQ(groups[0].message, "timeout after 10 ms");
+  EXPECT_EQ(groups[1].message, "x");
+}
+
 TEST_F(JsonLinesTest, AMissingLogIsNotFound) {
   EXPECT_TRUE(read_json_lines(fs_, "/error.log", {}).is(Errc::kNotFound));
 }

@@ -14,7 +14,7 @@ constexpr size_t kColumnsMax = 110;
 // Bottom to top: a floor uses itself and the floors before it.
 constexpr std::string_view kFloors[] = {"base",       "os",        "config",  "service", "breaker", "storage",
                                         "repository", "datastore", "runtime", "journal", "probe",   "notify",
-                                        "report",     "run",       "server",  "cli"};
+                                        "report",     "run",       "server",  "watch",   "cli"};
 
 struct Ban {
   std::string_view call;

@@ -12,6 +12,7 @@
 #include "runtime/leftovers.h"
 #include "runtime/service_folder.h"
 #include "support/free_port.h"
+#include "support/postgres_server.h"
 
 namespace daruma {
 namespace {
@@ -46,12 +47,12 @@ class FirstResponse : public testing::Test {
           "    - {name: here, url: 'file:///nowhere/repo', medium: disk, site: here}\n" +
               yaml);
   }
-  // A service that does nothing, for as long as it is let.
-  void add_quiet(const std::string& name) { names_.push_back(name); }
+  // A service that is ended after the test.
+  void keep(const std::string& name) { names_.push_back(name); }
   Said daruma(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), DARUMA_PROGRAM);
     const Command command{
-        .argv = arguments, .environment = {{"LANG", "C.UTF-8"}}, .working_directory = scratch_.path()};
+        .argv = arguments, .environment = {{"LC_ALL", "C.UTF-8"}}, .working_directory = scratch_.path()};
     const auto ended = processes_->run(command, clock_->after(1min));
     EXPECT_TRUE(ended.ok());
     return ended.ok() ? Said{ended->code, ended->output} : Said{};
@@ -68,7 +69,7 @@ class FirstResponse : public testing::Test {
 
 TEST_F(FirstResponse, AServiceIsStartedScaledReadAndStoppedByHand) {
   configure("services:\n  jobs: {runtime: process, command: [sh, -c, 'echo ready; exec sleep 600']}\n");
-  add_quiet("jobs");
+  keep("jobs");
   EXPECT_THAT(daruma({"service", "status", "jobs"}).text, HasSubstr("jobs: stopped"));
   EXPECT_THAT(daruma({"service", "start", "jobs"}).text, HasSubstr("jobs: running since"));
   EXPECT_EQ(daruma({"service", "scale", "jobs", "--instances", "2"}).code, 0);
@@ -86,6 +87,155 @@ TEST_F(FirstResponse, AnUnknownServiceOrActIsAnsweredWithTheNearest) {
   const Said said = daruma({"service", "burn", "jobs"});
   EXPECT_EQ(said.code, 2);
   EXPECT_THAT(said.text, HasSubstr("unknown act 'burn'"));
+}
+
+// Two services of the kit with health checks, one of which needs the other.
+class FirstLook : public FirstResponse {
+ protected:
+  FirstLook() {
+    add("auth", "");
+    add("gateway", "needs: [auth], ");
+    configure(services_);
+  }
+  void add(const std::string& name, const std::string& more) {
+    const uint16_t port = free_port();
+    services_ += fmt::format(
+        "  {0}: {{runtime: process, command: ['{1}'], {2}environment: {{SAMPLE_PORT: '{3}'}},"
+        " health: {{http: 'http://127.0.0.1:{3}/health'}}}}\n",
+        name, SAMPLE_SERVICE, more, port);
+    keep(name);
+  }
+  // Returns when all are well.
+  void start_all() {
+    for (const std::string& name : names_) ASSERT_EQ(daruma({"service", "start", name}).code, 0);
+    const Deadline patience = clock_->after(30s);
+    while (!all_well() && !patience.passed(clock_->mono())) {
+    }
+    ASSERT_TRUE(all_well());
+  }
+  bool all_well() {
+    const auto seen = parse_json(daruma({"look", "--json"}).text);
+    const Value* well = seen.ok() ? seen->find("well") : nullptr;
+    return well && std::ranges::all_of(names_, [&](const std::string& name) {
+             return std::ranges::find(*well->list(), Value(name)) != well->list()->end();
+           });
+  }
+  Value look() {
+    const Said said = daruma({"look", "--json"});
+    EXPECT_EQ(said.code, 1) << said.text;
+    const auto value = parse_json(said.text);
+    EXPECT_TRUE(value.ok()) << said.text;
+    return value.ok() ? *value : Value();
+  }
+  static std::string next(const Value& seen) {
+    const Value* next = seen.find("next");
+    const Value* commands = next ? next->find("commands") : nullptr;
+    return commands && commands->list() && !commands->list()->empty() ? to_text(commands->list()->front())
+                                                                      : "";
+  }
+  static std::string what(const Value& seen, const std::string& subject) {
+    for (const Value& finding : *seen.find("findings")->list())
+      if (finding.text_at("subject") == subject)
+        return finding.text_at("severity") + " " + finding.find("what")->text_at("en");
+    return "well";
+  }
+  // Every file there is.
+  std::string files() {
+    std::string out;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(scratch_.path()))
+      out += entry.path().string() + "\n";
+    return out;
+  }
+
+  std::string services_ = "services:\n";
+};
+
+// Whether the disk of the machine that runs the test is nearly full is none of the test's business.
+TEST_F(FirstLook, WhereEverythingRunsNothingIsDown) {
+  start_all();
+  const Said said = daruma({"look"});
+  EXPECT_EQ(said.text.find("✗"), std::string::npos) << said.text;
+  EXPECT_THAT(said.text, HasSubstr("well: auth, gateway"));
+  EXPECT_EQ(said.code == 0, said.text.starts_with("all is well")) << said.text;
+}
+
+TEST_F(FirstLook, ADeadServiceIsNamedWithTheCommandThatStartsIt) {
+  start_all();
+  ASSERT_EQ(daruma({"service", "stop", "auth"}).code, 0);
+  const Value seen = look();
+  EXPECT_EQ(seen.text_at("root"), "auth");
+  EXPECT_THAT(what(seen, "auth"), HasSubstr("down stopped"));
+  EXPECT_EQ(what(seen, "gateway"), "well");
+  EXPECT_EQ(next(seen), "daruma service start auth");
+}
+
+TEST_F(FirstLook, ASystemThatNeverStartedIsSeenWithoutMakingAnything) {
+  const std::string before = files();
+  const Value seen = look();
+  EXPECT_EQ(seen.text_at("root"), "auth");
+  EXPECT_EQ(files(), before);
+}
+
+TEST_F(FirstLook, AServiceThatHangsIsDownThoughItRuns) {
+  start_all();
+  const int pid = pid_of("gateway");
+  std::vector<ProcessInfo> stopped = descendants_of(pid, all_processes());
+  ASSERT_EQ(::kill(pid, SIGSTOP), 0);
+  for (const ProcessInfo& child : stopped) send_signal(child.id, SIGSTOP);
+  const Value seen = look();
+  EXPECT_THAT(what(seen, "gateway"), HasSubstr("down runs, but does not answer"));
+  EXPECT_EQ(next(seen), "daruma service restart gateway");
+  ::kill(pid, SIGCONT);
+  for (const ProcessInfo& child : stopped) send_signal(child.id, SIGCONT);
+}
+
+TEST_F(FirstLook, ThePlanThatDetectsItIsTheNextCommand) {
+  write("auth-down.yaml",
+        "plan: auth-down\n"
+        "title: {en: Auth is down, ja: 認証サービス停止}\n"
+        "scheme: microservices\nlevel: 1\n"
+        "impact: {en: no new log-in, ja: 新規ログインができません}\n"
+        "detect: [{probe: auth}]\n"
+        "steps:\n  restart: {do: service.restart, with: {service: auth}}\n");
+  configure(services_ + "plans: [auth-down.yaml]\n");
+  start_all();
+  ASSERT_EQ(daruma({"service", "stop", "auth"}).code, 0);
+  const Said said = daruma({"look", "-c", "daruma.yaml"});
+  EXPECT_THAT(said.text, HasSubstr("daruma recover auth-down -c "));
+  EXPECT_THAT(said.text, HasSubstr("Level 1 (microservices): one component is affected"));
+  EXPECT_THAT(said.text, HasSubstr("no new log-in"));
+}
+
+TEST_F(FirstLook, ADeadDatabaseIsTheRootOfWhatNeedsIt) {
+  PostgresServer server({.tcp = true});
+  server.start();
+  const auto at = server.tcp_settings();
+  const std::string datastores = fmt::format(
+      "datastores:\n  users-db:\n    kind: postgres\n    connection:"
+      " {{host: {}, port: {}, user: postgres, dbname: postgres}}\n    snapshots: {{}}\n",
+      at.host, at.port);
+  services_ +=
+      "  reports: {runtime: process, command: [sleep, '600'], needs: [users-db],"
+      " health: {datastore: users-db}}\n";
+  keep("reports");
+  configure(datastores + services_);
+  start_all();
+  server.kill9();
+  const Value seen = look();
+  EXPECT_EQ(seen.text_at("root"), "users-db");
+  EXPECT_THAT(what(seen, "users-db"), HasSubstr("down does not answer"));
+  EXPECT_THAT(what(seen, "reports"), HasSubstr("down runs, but does not answer"));
+  EXPECT_EQ(seen.find("level")->integer_at("number"), 2);
+}
+
+TEST_F(FirstLook, ItSpeaksJapaneseWhereTheTerminalDoes) {
+  const Command command{.argv = {DARUMA_PROGRAM, "look"},
+                        .environment = {{"LC_ALL", "ja_JP.UTF-8"}},
+                        .working_directory = scratch_.path()};
+  const auto said = processes_->run(command, clock_->after(1min));
+  ASSERT_TRUE(said.ok());
+  EXPECT_THAT(said->output, HasSubstr("次の操作"));
+  EXPECT_THAT(said->output, HasSubstr("停止・応答なし 2 件"));
 }
 
 }  // namespace

@@ -74,48 +74,12 @@ Result<probe::JsonLines> read_lines(StepContext& context, const Path& file, std:
   return lines;
 }
 
-// What makes messages of one kind the same: numbers and long hexadecimal words are different each time.
-std::string kind_of(std::string_view message) {
-  std::string out;
-  for (const char c : message) {
-    const bool digit = c >= '0' && c <= '9';
-    if (!digit)
-      out += c;
-    else if (!out.ends_with('#'))
-      out += '#';
-  }
-  return out;
-}
-
-struct Group {
-  int64_t count = 0;
-  std::string dependency, message, first, last;
-};
-
-std::vector<Group> grouped(const std::vector<Value>& lines) {
-  std::map<std::pair<std::string, std::string>, Group> groups;
-  for (const Value& line : lines) {
-    const std::string message = line.text_at("message", to_json(line));
-    Group& group = groups[{line.text_at("dependency"), kind_of(message)}];
-    if (group.count++ == 0) {
-      group.dependency = line.text_at("dependency");
-      group.message = message;
-      group.first = line.text_at("time");
-    }
-    group.last = line.text_at("time");
-  }
-  std::vector<Group> out;
-  for (auto& [key, group] : groups) out.push_back(std::move(group));
-  std::stable_sort(out.begin(), out.end(), [](const Group& a, const Group& b) { return a.count > b.count; });
-  return out;
-}
-
 Result<Value> errors(StepContext& context) {
   DR_TRY(const Path file, error_log(context));
   const Value* given = input(context, "without");
   DR_TRY(const auto read, read_lines(context, file, given ? to_text(*given) : std::string(kHealed)));
   Value::List groups;
-  for (const Group& group : grouped(read.lines)) {
+  for (const probe::LineGroup& group : probe::grouped(read.lines)) {
     if (groups.size() == kGroupsMost) break;
     fmt::print("{:>6}  {}{}{}  (last {})\n", group.count, group.dependency,
                group.dependency.empty() ? "" : ": ", group.message, group.last);
