@@ -264,7 +264,8 @@ TEST(ARun, NothingAfterAFailedStepRuns) {
 
 TEST(EachShippedPlan, EndsTheSameWhereverItsEngineIsKilled) {
   const auto fs = real_file_system();
-  const auto library = load_library(*fs, DARUMA_SOURCE_DIR "/systems", {"lastminutestay/plans/*.yaml"});
+  const auto library = load_library(*fs, DARUMA_SOURCE_DIR "/systems",
+                                    {"lastminutestay/plans/*.yaml", "ai-micro-service/plans/*.yaml"});
   ASSERT_TRUE(library.ok()) << library.error().what;
   ASSERT_THAT(library->bad, IsEmpty());
   for (const Plan& plan : library->plans) {
