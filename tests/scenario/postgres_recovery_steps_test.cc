@@ -264,6 +264,14 @@ class Beside : public Recovery {
   std::string bookings(const std::string& database) {
     return production().value("SELECT count(*) FROM bookings", database);
   }
+  // What the killed attempt sent last may still end our session.
+  std::string bookings_after_a_kill() {
+    while (true) {
+      const auto rows = production().try_sql("SELECT count(*) FROM bookings", "hotel");
+      if (rows.ok()) return rows->at(0).at(0).value_or("");
+      if (rows.error().what.find("57P01") == std::string::npos) return rows.error().what;
+    }
+  }
   Path archive_;
 };
 
@@ -322,21 +330,36 @@ TEST_F(Beside, TheOldDatabaseIsDroppedOnlyUnderItsAsideName) {
 template <class World>
 class Killed : public World {
  protected:
-  void act_and_die(std::string_view type, Value::Map with, Duration after) {
+  pid_t act_in_a_child(std::string_view type, Value::Map with) {
     StepContext one = this->context(type, std::move(with));
     const StepType& step = *find_step_type(type);
     const pid_t child = ::fork();
-    if (child == 0) {
-      ::setsid();
-      const auto recorded = step.prepare(one);
-      if (recorded.ok()) {
-        one.recorded = *recorded;
-        static_cast<void>(replace_file(*this->fs_, recorded_file(), as_bytes(to_json(*recorded))));
-        static_cast<void>(step.act(one));
-      }
-      ::_exit(0);
+    if (child != 0) return child;
+    ::setsid();
+    const auto recorded = step.prepare(one);
+    if (recorded.ok()) {
+      one.recorded = *recorded;
+      static_cast<void>(replace_file(*this->fs_, recorded_file(), as_bytes(to_json(*recorded))));
+      static_cast<void>(step.act(one));
     }
+    ::_exit(0);
+  }
+
+  // How long it takes when nobody kills it: so that it can be killed at every part of its way.
+  Duration time_of(std::string_view type, Value::Map with) {
+    const MonoInstant began = this->clock_->mono();
+    ::waitpid(act_in_a_child(type, std::move(with)), nullptr, 0);
+    return this->clock_->mono() - began;
+  }
+
+  // Kills it, with all it started, after so long.
+  void act_and_die(std::string_view type, Value::Map with, Duration after) {
+    const pid_t child = act_in_a_child(type, std::move(with));
     this->clock_->pause(after);
+    kill_session(child);
+  }
+
+  void kill_session(pid_t child) {
     for (const DirectoryEntry& entry : *this->fs_->list_dir("/proc")) {
       const pid_t pid = std::atoi(entry.name.c_str());
       if (pid > 0 && ::getsid(pid) == child) ::kill(pid, SIGKILL);
@@ -375,16 +398,18 @@ using KilledBeside = Killed<Beside>;
 
 TEST_F(KilledRecovery, ARestoreBegunAgainComesToTheSameEnd) {
   PostgresServer& server = empty_server();
-  for (int round = 0; round < 6; ++round) {
-    for (const Duration after : {Duration(10ms), Duration(20ms) + round * Duration(35ms)})
-      act_and_die("postgres.restore", restore_with(first_), after);
+  const Duration whole = time_of("postgres.restore", restore_with(first_));
+  constexpr int kRounds = 6;
+  for (int round = 0; round < kRounds; ++round) {
+    must_undo("postgres.restore", restore_with(first_));
+    forget("postgres.restore");
+    act_and_die("postgres.restore", restore_with(first_), whole * round / kRounds);
+    act_and_die("postgres.restore", restore_with(first_), whole * (round + 1) / kRounds);
     const auto outputs = resume("postgres.restore", restore_with(first_));
     ASSERT_TRUE(outputs.ok()) << "round " << round << ": " << outputs.error().what;
     EXPECT_EQ(outputs->find("counts")->integer_at("apidb.public.profiles"), 20000);
     EXPECT_EQ(users(server), "3");
     EXPECT_EQ(server.value("SELECT count(*) FROM profiles", "apidb"), "20000");
-    must_undo("postgres.restore", restore_with(first_));
-    forget("postgres.restore");
   }
 }
 
@@ -402,28 +427,48 @@ TEST_F(KilledSetAside, ADirectoryIsWholeUnderOneNameAndOnlyOne) {
 }
 
 TEST_F(KilledBeside, ADumpBesideBegunAgainComesToTheSameEnd) {
-  for (int round = 0; round < 4; ++round) {
-    act_and_die("postgres.restore_beside", with_archive(), Duration(10ms) + round * Duration(40ms));
+  const Duration whole = time_of("postgres.restore_beside", with_archive());
+  constexpr int kRounds = 6;
+  for (int round = 0; round < kRounds; ++round) {
+    must_undo("postgres.restore_beside", with_archive());
+    forget("postgres.restore_beside");
+    act_and_die("postgres.restore_beside", with_archive(), whole * (round + 1) / (kRounds + 1));
     const auto outputs = resume("postgres.restore_beside", with_archive());
     ASSERT_TRUE(outputs.ok()) << outputs.error().what;
     EXPECT_EQ(bookings("hotel_restore"), "500");
-    must_undo("postgres.restore_beside", with_archive());
-    forget("postgres.restore_beside");
   }
 }
 
 TEST_F(KilledBeside, ASwitchHappenedWhollyOrNotAtAll) {
   must("postgres.restore_beside", with_archive());
-  for (int round = 0; round < 8; ++round) {
-    act_and_die("postgres.switch", names(), Duration(5ms) + round * Duration(7ms));
-    EXPECT_THAT(bookings("hotel"), testing::AnyOf("400", "500"));  // production is always there
-    const auto outputs = resume("postgres.switch", names());
-    ASSERT_TRUE(outputs.ok()) << outputs.error().what;
+  const Duration whole = time_of("postgres.switch", names());
+  constexpr int kRounds = 16;
+  for (int round = 0; round < kRounds; ++round) {
+    ASSERT_TRUE(resume("postgres.switch", names()).ok());
     EXPECT_EQ(bookings("hotel"), "500");
     must_undo("postgres.switch", names());
     EXPECT_EQ(bookings("hotel"), "400");
     forget("postgres.switch");
+    act_and_die("postgres.switch", names(), whole * (round + 1) / kRounds);
+    EXPECT_THAT(bookings_after_a_kill(), testing::AnyOf("400", "500"));  // production is always there
   }
+}
+
+TEST_F(KilledBeside, ASwitchKilledBetweenItsRenamesLeavesBothNamesAsTheyWere) {
+  must("postgres.restore_beside", with_archive());
+  // Holds up the second rename, and only that.
+  const auto holder = connect(production(), "postgres");
+  DR_CHECK(holder->query("BEGIN").ok());
+  DR_CHECK(holder->query("SELECT 1 FROM pg_database WHERE datname = 'hotel_restore' FOR UPDATE").ok());
+  const pid_t child = act_in_a_child("postgres.switch", names());
+  while (production().value(
+             "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'") == "0")
+    clock_->pause(5ms);
+  kill_session(child);
+  DR_CHECK(holder->query("ROLLBACK").ok());
+  EXPECT_EQ(bookings_after_a_kill(), "400");
+  ASSERT_TRUE(resume("postgres.switch", names()).ok());
+  EXPECT_EQ(bookings("hotel"), "500");
 }
 
 // A repository with a snapshot of a server, and log up to its end.

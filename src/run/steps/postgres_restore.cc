@@ -110,7 +110,8 @@ Result<Happened> reconcile(StepContext& context) {
   return Happened::kYes;
 }
 
-// Where no server runs any more, the directory it filled is given back by the step that set the old one aside.
+// Where no server runs any more, the directory it filled is given back by the step that set the old one
+// aside.
 Status undo(StepContext& context) {
   DR_TRY(const auto mark, read_mark(context));
   if (!mark) return {};
