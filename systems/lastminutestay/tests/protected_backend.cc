@@ -55,7 +55,13 @@ ProtectedBackend::ProtectedBackend()
   start_all();
 }
 
-ProtectedBackend::~ProtectedBackend() { stop_all(); }
+ProtectedBackend::~ProtectedBackend() {
+  if (serving_) {
+    static_cast<void>(serving_->signal(SIGTERM));
+    static_cast<void>(serving_->wait(clock_->after(kPatience)));
+  }
+  stop_all();
+}
 
 // The database is made while the fixture runs PostgreSQL itself; from then on it is a service.
 void ProtectedBackend::fill() {
@@ -111,6 +117,7 @@ void ProtectedBackend::configure() {
       "  lastminutestay:\n    kind: postgres\n"
       "    connection: {{host: '{1}', user: postgres, dbname: lastminutestay}}\n"
       "    service: postgresql\n    data_directory: '{2}'\n"
+      "    capture: {{slot: daruma}}\n"
       "  cache:\n    kind: redis\n    connection: {{port: {3}}}\n    service: redis\n"
       "services:\n"
       "  lastminutestay-api:\n    runtime: process\n    command: ['{4}']\n    environment:\n{5}"
@@ -203,6 +210,28 @@ std::string ProtectedBackend::must(const Arguments& argv,
 
 ProcessExit ProtectedBackend::command(const Arguments& arguments) const {
   return run(joined({DARUMA_PROGRAM}, arguments), {{"TEST_TOKEN", token_}, {"LANG", "C.UTF-8"}});
+}
+
+void ProtectedBackend::store_the_log() {
+  if (const ProcessExit made = command({"init"}); made.code != 0) fail(made.output);
+  daruma::Command serve{{"setpriv", "--pdeathsig", "KILL", "--", DARUMA_PROGRAM, "serve"}};
+  serve.working_directory = home_;
+  serve.output = home_ / "serve.log";
+  auto started = processes_->start(serve);
+  if (!started.ok()) fail(started.error().what);
+  serving_ = *std::move(started);
+  wait_until("the log is stored", [&] {
+    return value("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") != "0";
+  });
+  if (const ProcessExit made = command({"backup", "lastminutestay"}); made.code != 0) fail(made.output);
+  wait_until_stored();
+}
+
+void ProtectedBackend::wait_until_stored() {
+  const std::string end = value("SELECT pg_current_wal_flush_lsn()");
+  wait_until("the log up to " + end + " is stored", [&] {
+    return value("SELECT count(*) FROM pg_stat_replication WHERE flush_lsn >= '" + end + "'") != "0";
+  });
 }
 
 PlanRun ProtectedBackend::recover(const std::string& plan, const Arguments& more) const {

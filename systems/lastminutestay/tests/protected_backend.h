@@ -54,6 +54,11 @@ class ProtectedBackend {
   void provider_is(const std::string& behaviour) const;
   std::string breaker_state() const;
 
+  // The repository is made, `daruma serve` stores the log, and there is a snapshot.
+  void store_the_log();
+  // Returns when all that was committed is in the repository.
+  void wait_until_stored();
+
   daruma::PostgresServer& postgres() { return postgres_; }
   // One statement that must succeed, and its first value.
   std::vector<daruma::postgres::SqlRow> sql(const std::string& statement,
@@ -95,6 +100,7 @@ class ProtectedBackend {
   int api_port_, provider_port_, redis_port_;
   daruma::Config config_;
   std::string token_;
+  std::unique_ptr<daruma::Process> serving_;
 };
 
 }  // namespace lastminutestay
