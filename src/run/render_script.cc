@@ -156,8 +156,13 @@ class Script {
         lines.push_back("note " + shell_word(one_line(action_words(step.action, paper_.language))));
       lines.push_back("ask " + shell_word(say("終わりましたか", "is it done?")));
     }
-    for (size_t i = 0; i < lines.size(); ++i)
-      out_ += fmt::format("  {}{}\n", lines[i], i + 1 < lines.size() ? " &&" : "");
+    for (size_t i = 0; i < lines.size(); ++i) {
+      // A remark at the line's end would swallow what joins it to the next.
+      const bool remark = lines[i].find(" #") != std::string::npos;
+      const std::string_view joint = i + 1 < lines.size() ? " &&" : "";
+      out_ += remark ? fmt::format("  {{ {}\n  }}{}\n", lines[i], joint)
+                     : fmt::format("  {}{}\n", lines[i], joint);
+    }
   }
 
   // How another step ended is known here; anything else a person must tell.

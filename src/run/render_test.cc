@@ -168,6 +168,13 @@ TEST_F(ScriptPaper, EndsAtTheFirstCommandThatFails) {
   EXPECT_THAT(output, Not(HasSubstr("wipe")));
 }
 
+TEST_F(ScriptPaper, ARemarkBehindACommandHidesNoFailure) {
+  EXPECT_EQ(run(paper_with({{"stop", {"false    # must be so", "echo not this  # at all"}}})), 1);
+  EXPECT_THAT(output, Not(HasSubstr("not this")));
+  EXPECT_EQ(run(paper_with({{"stop", {"true    # must be so", "echo this  # at all"}}})), 0);
+  EXPECT_THAT(output, HasSubstr("\nthis\n"));
+}
+
 TEST_F(ScriptPaper, GoesOnWhereThePlanDoesAndAnswersToTheFailure) {
   const std::string text = [] {
     std::string plan = kPlan;

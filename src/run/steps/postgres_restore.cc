@@ -129,13 +129,14 @@ std::vector<std::string> by_hand(const StepContext& context) {
   const std::string psql = psql_line(context, "", "postgres");
   // Without ON_ERROR_STOP: "role already exists" is certain. So the errors are read afterwards.
   const std::string going_on = psql.substr(0, psql.find(" -v ON_ERROR_STOP=1")) + " -q -v VERBOSITY=verbose";
-  return {fmt::format("{} -c \"SELECT datname FROM pg_database WHERE NOT datistemplate\"    # only: postgres",
-                      psql),
-          fmt::format("{} {} | {} > restore.log 2>&1", file.ends_with(".gz") ? "gzip -dc" : "cat",
-                      shell_word(file), going_on),
-          "grep -E ': ERROR: |: FATAL: |error:' restore.log | grep -vE 'role \"[^\"]*\" already exists'    # "
-          "must "
-          "print nothing"};
+  return {
+      fmt::format("{} -c \"SELECT datname FROM pg_database WHERE NOT datistemplate\"    # only: postgres",
+                  psql),
+      fmt::format("{} {} | {} > restore.log 2>&1", file.ends_with(".gz") ? "gzip -dc" : "cat",
+                  shell_word(file), going_on),
+      "! grep -E ': ERROR: |: FATAL: |error:' restore.log | grep -vE 'role \"[^\"]*\" already exists'    # "
+      "must "
+      "print nothing"};
 }
 
 Result<Preview> preview(StepContext& context) {

@@ -127,7 +127,7 @@ Status undo(StepContext& context) {
 std::vector<std::string> by_hand(const StepContext& context) {
   const auto directory = directory_of(context);
   const std::string from = directory.ok() ? shell_word(directory->string()) : "DATA_DIRECTORY";
-  return {fmt::format("pg_ctl status -D {}    # must say: no server running", from),
+  return {fmt::format("! pg_ctl status -D {}    # must say: no server running", from),
           fmt::format("mv -T {0} {0}.damaged-$(date -u +%Y%m%d%H%M%S) && sync", from)};
 }
 
