@@ -159,8 +159,36 @@ TEST_F(Recovery, ACorruptPostgresComesBackFromTheNewestBackupThatIsWhole) {
   const Value evidence = *step_of(run, "record").find("outputs");
   EXPECT_THAT(text_of(evidence.text_at("manifest")),
               AllOf(HasSubstr("postgres.log"), HasSubstr("\"sha256\"")));
+  const Value report = *step_of(run, "finish.report").find("outputs");
+  EXPECT_THAT(text_of(report.text_at("ja")), HasSubstr("PostgreSQL データ破損"));
+  EXPECT_THAT(text_of(report.text_at("en")), HasSubstr("PostgreSQL data corrupt"));
   ASSERT_THAT(system().slack().requests(), SizeIs(told + 1));
   EXPECT_THAT(system().slack().requests().back().body, HasSubstr("復旧しました"));
+}
+
+TEST_F(Recovery, WhoeverAbortsWhenAllIsStoppedGetsEverythingBackAsItWas) {
+  const std::string counts = system().counts(), keys = system().redis_keys();
+  const auto cluster = [] {
+    return system().sql("postgres", "SELECT system_identifier FROM pg_control_system()");
+  };
+  const std::string before = cluster(), earlier = system().newest_run();
+  const auto recovering = system().begin(recover_postgres({"--yes"}));
+  system().wait_until("the data is set aside", [&] {
+    const std::string id = system().newest_run();
+    return id != earlier && step_of(system().run(id), "set-aside").text_at("state") == "succeeded";
+  });
+
+  EXPECT_EQ(system().daruma({"abort", system().newest_run(), "--reason", "it was the disk"}).code, 0);
+  const auto ended = recovering->wait(system().clock().after(120s));
+
+  ASSERT_TRUE(ended.ok());
+  EXPECT_EQ(ended->code, 1) << ended->output;
+  EXPECT_THAT(ended->output, HasSubstr("it was the disk"));
+  system().wait_until("PostgreSQL answers", [&] { return !cluster().empty(); });
+  EXPECT_EQ(cluster(), before) << "the data that was set aside is back";
+  EXPECT_EQ(system().counts(), counts);
+  EXPECT_EQ(system().redis_keys(), keys);
+  system().wait_for_health();
 }
 
 TEST_F(Recovery, WhoeverRejectsFindsProductionAsItWas) {
