@@ -193,6 +193,36 @@ TEST_F(Runs, ARunThatIsCarriedOutCannotBeCarriedOutTwice) {
   EXPECT_EQ(state_of(newest()), "aborted");
 }
 
+TEST_F(Runs, WhoStartedItCannotBeTheSecondPersonAndTheKernelSaysWhoIs) {
+  if (::getuid() != 0) GTEST_SKIP() << "only root can be two people here";
+  write("daruma.yaml",
+        "state: state\n"
+        "repository: {key: {file: none.key}, copies: [{name: here, url: \"file:///nonexistent/daruma\"}]}\n"
+        "targets: {production: {approval: {by_starter: false}}}\n"
+        "plans: [plans/*.yaml]\n");
+  plan("two",
+       "  gate: {do: approve, with: {question: \"go on?\"}}\n"
+       "  act: {do: exec, with: {command: [touch, acted], directory: .}, needs: [gate]}\n");
+  std::filesystem::copy_file(DARUMA_PROGRAM, path("daruma"));
+  for (const Path& open : {scratch_.path(), path("daruma")})
+    std::filesystem::permissions(open, std::filesystem::perms(0755));
+  auto engine = start({"recover", "two", "--yes"});
+  wait_until("the gate is reached",
+             [&] { return !newest().empty() && state_of(newest()) == "waits for a person"; });
+  const std::string id = newest();
+  EXPECT_THAT(run({"approve", id, "gate"}).output, HasSubstr("root cannot be the second person"));
+  const ProcessExit other = *processes_->run(
+      {.argv = {"setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", path("daruma").string(),
+                "-c", path("daruma.yaml").string(), "approve", id, "gate"}},
+      clock_->after(1min));
+  EXPECT_EQ(other.code, kDone) << other.output;
+  const auto exit = engine->wait(clock_->after(1min));
+  ASSERT_TRUE(exit.ok());
+  EXPECT_EQ(exit->code, kDone) << exit->output;
+  EXPECT_THAT(exit->output, HasSubstr("postgres approves gate"));
+  EXPECT_TRUE(std::filesystem::exists(path("acted")));
+}
+
 TEST_F(Runs, AStepThatIgnoresTermIsEndedAtItsDeadline) {
   plan("deaf",
        "  act: {do: exec, with: {command: [sh, -c, \"trap '' TERM; echo $$$$ >pid; while :; do sleep 1; "
