@@ -1,6 +1,7 @@
 // A plan as a shell script for the day the tool is down.
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -30,6 +31,11 @@ ask() {
 must() { ask "$1" || { printf '%s\n' @REFUSED >&2; exit 4; }; }
 begin() { current=$1; printf '\n== %s/%s %s\n' "$1" "$2" "$3"; }
 failed() { printf '%s %s\n' @FAILED "$current" >&2; exit 1; }
+value() {
+  [ -t 0 ] || { printf '%s %s\n' @VALUE "$1" >&2; exit 3; }
+  printf '%s: ' "$1"
+  read -r answer
+}
 again() {
   last=$(($(date +%s) + $1))
   shift
@@ -66,8 +72,11 @@ class Script {
     put(frame, "@FAILED",
         shell_word(say("失敗しました。この後は何も行っていません。ステップ",
                        "FAILED, and nothing after it was done. Step")));
+    put(frame, "@VALUE",
+        shell_word(say("端末がないため尋ねられない値：", "no terminal to ask for the value of")));
     out_ += frame;
     add_questions();
+    const size_t before_steps = out_.size();
     bool returns = true;
     for (const size_t at : order_) {
       const Step& step = plan_.steps[at];
@@ -81,6 +90,9 @@ class Script {
     out_ += fmt::format("\nprintf '\\n%s\\n' {}\n",
                         shell_word(say("すべてのステップが終わりました。検証してから通知してください",
                                        "every step has ended; verify, then tell people")));
+    // Whoever starts it without a terminal learns at once that it could not go to its end.
+    if (!variables_.empty())
+      out_.insert(before_steps, "[ -t 0 ] || value " + shell_word(variables_.begin()->first) + "\n");
     return std::move(out_);
   }
 
@@ -124,7 +136,12 @@ class Script {
     out_ += "}\n";
     const std::string indent = step.when ? "  " : "";
     if (step.when) out_ += fmt::format("state_{}=skipped\nif {}; then\n", number, condition_of(step));
+    std::string values;  // a step that was skipped may not have asked
+    for (const std::string& name : std::exchange(used_now_, {}))
+      values += fmt::format("{0}[ -n \"${{value_{1}:-}}\" ] || {{ value {2} && value_{1}=$answer; }}\n",
+                            indent, variables_.at(name), shell_word(name));
     out_ += fmt::format("{}begin {} {} {}\n", indent, number, order_.size(), shell_word(title_of(step)));
+    out_ += values;
     const auto seconds = step.retry ? seconds_of(*step.retry) : 0;
     const std::string call =
         seconds > 0 ? fmt::format("again {} do_{}", seconds, number) : fmt::format("do_{}", number);
@@ -138,6 +155,38 @@ class Script {
   static int64_t seconds_of(const Retry& retry) {
     const Duration whole = retry.within > Duration{} ? retry.within : retry.times * retry.pause_most;
     return std::chrono::duration_cast<std::chrono::seconds>(whole).count();
+  }
+
+  // What only an earlier step will tell stands there as <STEP.OUTPUT>; a person is asked for it, once.
+  std::string with_variables(const std::string& line) {
+    std::string out;
+    char quote = 0;
+    for (size_t at = 0; at < line.size(); ++at) {
+      const char c = line[at];
+      const size_t end = line.find('>', at);
+      const std::string name = c == '<' && end != std::string::npos ? line.substr(at + 1, end - at - 1) : "";
+      const bool open =
+          name.find('.') != std::string::npos &&
+          name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-_/.") == std::string::npos;
+      if (open) {
+        const std::string variable = variable_of(name);
+        out += quote == '\''  ? "'\"$" + variable + "\"'"
+               : quote == '"' ? "${" + variable + "}"
+                              : "\"$" + variable + "\"";
+        at = end;
+        continue;
+      }
+      if (c == '\\' && quote != '\'' && at + 1 < line.size()) out += line[at++];
+      if ((c == '\'' || c == '"') && (quote == 0 || quote == c)) quote = quote == 0 ? c : '\0';
+      out += line[at];
+    }
+    return out;
+  }
+
+  std::string variable_of(const std::string& name) {
+    const auto [known, added] = variables_.emplace(name, variables_.size() + 1);
+    used_now_.insert(name);
+    return fmt::format("value_{}", known->second);
   }
 
   // One after the other, each only if the one before it went well: "set -e" does not hold inside an `if`.
@@ -157,6 +206,7 @@ class Script {
       lines.push_back("ask " + shell_word(say("終わりましたか", "is it done?")));
     }
     for (size_t i = 0; i < lines.size(); ++i) {
+      lines[i] = with_variables(lines[i]);
       // A remark at the line's end would swallow what joins it to the next.
       const bool remark = lines[i].find(" #") != std::string::npos;
       const std::string_view joint = i + 1 < lines.size() ? " &&" : "";
@@ -190,6 +240,8 @@ class Script {
   const Graph graph_;
   const std::vector<size_t> order_;
   std::map<std::string, size_t> numbers_;
+  std::map<std::string, size_t> variables_;  // by what an earlier step will tell
+  std::set<std::string> used_now_;           // those of the step at hand
   std::string out_;
 };
 

@@ -203,6 +203,19 @@ TEST_F(ScriptPaper, WhatOnlyAPersonCanDoIsReadAndConfirmed) {
   EXPECT_THAT(output, HasSubstr("   pull the plug\n   [ ] the light is off\n"));
 }
 
+TEST_F(ScriptPaper, WhatOnlyARunWouldTellIsAskedOfAPerson) {
+  const Paper paper =
+      paper_with({{"stop", {"echo 'is <evidence.file>!' <evidence.file> \"<evidence.file>\""}},
+                  {"wipe", {"echo '<evidence.file>'"}}});
+  EXPECT_EQ(run(paper), 3);
+  EXPECT_EQ(output, "no terminal to ask for the value of evidence.file\n") << "nothing was begun";
+  const std::string script = render_script(parsed(kPlan), paper);
+  EXPECT_THAT(script, HasSubstr("  echo 'is '\"$value_1\"'!' \"$value_1\" \"${value_1}\"\n"));
+  EXPECT_THAT(script,
+              HasSubstr("begin 2 5 'stop: Stop it'\nvalue evidence.file && value_1=$answer\nif do_2;"));
+  EXPECT_EQ(script.find("value_1=$answer"), script.rfind("value_1=$answer")) << "asked once";
+}
+
 TEST_F(ScriptPaper, WordsOfThePlanAreNeverRun) {
   std::string text = kPlan;
   text.replace(text.find("Keep evidence"), 13, "\"it's $(touch boo) `touch boo`; x\"");

@@ -55,7 +55,9 @@ Result<Value> wait(StepContext& context) {
 }
 
 std::vector<std::string> by_hand(const StepContext& context) {
-  return {fmt::format("until {} >/dev/null; do sleep 1; done", psql_line(context, "SELECT 1"))};
+  const std::string loop =
+      fmt::format("until {} >/dev/null; do sleep 1; done", psql_line(context, "SELECT 1"));
+  return {shell_line({"timeout", "120", "sh", "-c", loop})};
 }
 
 Result<Preview> preview(StepContext& context) {
