@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/run_session.h"
 #include "cli/run_view.h"
+#include "os/terminal.h"
 
 namespace daruma {
 namespace {
@@ -83,6 +84,24 @@ Status ask(App& app, const std::string& id, const Request& request) {
       event_of(request, person_of(this_user())));
 }
 
+// At a terminal, to agree to what destroys takes typing the step's name: nobody does that out of habit.
+Status confirm(App& app, const std::string& id, const Request& request) {
+  if (!request.yes || app.json || !at_terminal()) return {};
+  DR_TRY(RunPlace place, open_runs(app));
+  DR_TRY(const RunState state, load_run(place.journal(), id, find_step_type));
+  const Step* step = state.step(request.step);
+  const StepType* type = step ? state.type_of(*step) : nullptr;
+  const bool asking = step && state.at(step->id).phase == StepPhase::kAsking;
+  if (!asking || !type || (type->effect != Effect::kDestroy && type->name != "approve")) return {};
+  app.out.write(waits_for(state) + "\nto agree, type the name of the step: ");
+  app.out.flush();
+  forget_typed();
+  const auto line = wait_for_line(app.clock, app.stop);
+  if (line && *line == step->id) return {};
+  return Error{Errc::kRefused,
+               fmt::format("'{}' is not '{}': nothing was approved", line.value_or(""), step->id)};
+}
+
 int tell(App& app, const Status& status, const std::string& done) {
   if (!status.ok()) return report_error(app, status.error());
   if (app.json)
@@ -109,6 +128,8 @@ int run_approve(App& app, const Invocation& invocation) {
   request.yes = !invocation.has("--reject");
   request.break_glass = invocation.has("--break-glass");
   request.reason = invocation.value("--reason").value_or("");
+  if (const Status confirmed = confirm(app, id, request); !confirmed.ok())
+    return report_error(app, confirmed.error());
   // Whether the step waits for an approval or for an answer, only its run knows.
   Status asked = ask(app, id, request);
   if (asked.is(Errc::kRefused) &&

@@ -246,6 +246,7 @@ constexpr std::array<CommandRow, 23> kCommands{{
     {.name = "approve",
      .group = Group::kWhenItBurns,
      .summary = "agree to a step that waits for it, or say that a task is done",
+     .details = "At a terminal, to agree to what destroys takes typing the step's name.",
      .arguments = kApproveArguments,
      .options = kApproveOptions,
      .run = &run_approve},

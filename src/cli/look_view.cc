@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/table.h"
 
@@ -116,7 +117,9 @@ class Page {
     const std::string shown = right.empty() ? subject : padded(subject, 20) + "  ";
     line(fmt::format("  {} {}{}", paint(output_, colour, mark), paint(output_, Colour::kBold, shown),
                      paint(output_, Colour::kFaint, fit_to_width(right, kColumns - 26))));
-    out_ += wrapped(ours(finding.what), "      ", kColumns) + "\n";
+    const std::string what = ours(finding.what);
+    const bool said = std::exchange(last_, what) == what;
+    line(wrapped(said ? word("the same", "同上") : what, "      ", kColumns));
   }
 
   void show_well() {
@@ -196,6 +199,7 @@ class Page {
   const Facts& facts_;
   const Findings& findings_;
   const bool japanese_;
+  std::string last_;  // what was said last of a finding
   std::string out_;
 };
 

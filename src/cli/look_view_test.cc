@@ -75,6 +75,13 @@ TEST_F(LookPage, NothingSeenElsewhereCanSendCommandsToTheTerminal) {
   EXPECT_EQ(page().find('\x1b'), std::string::npos);
 }
 
+TEST_F(LookPage, SaysTheSameOnlyOnce) {
+  facts.services[0].status->state = runtime::State::kUnknown;
+  facts.services[0].well = false;
+  facts.services[0].health_error = facts.datastores[0].error;
+  EXPECT_THAT(page(), HasSubstr("      the same\n"));
+}
+
 TEST_F(LookPage, SpeaksJapaneseWithTheSameTimes) {
   const std::string text = page(true);
   EXPECT_THAT(text, HasSubstr("停止・応答なし 2 件  2027-01-15T08:00:00Z"));

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "cli/ask_here.h"
 #include "cli/run_view.h"
 #include "cli/session.h"
 #include "journal/anchor.h"
@@ -72,7 +73,13 @@ Result<RunState> carry_out_here(App& app, RunPlace& place, const std::string& id
   EngineParts parts{
       .journal = place.journal(), .clock = app.clock, .hands = *hands, .find_type = find_step_type};
   parts.wait_for_people = wait;
-  parts.letter = [&] { return control->letter(); };
+  const Person us = person_of(this_user());
+  AskHere here(app.out, real_keyboard(), [&](const Request& request) { control->put(request, us); });
+  const bool may_agree = before.created().by_starter && wait && !app.json;
+  parts.letter = [&] {
+    here.listen();
+    return control->letter();
+  };
   parts.before_destroying = [&](const RunState&, const Step&) { return anchor(app, place); };
   bool told = false;
   parts.stopped = [&]() -> std::optional<std::string> {
@@ -82,13 +89,15 @@ Result<RunState> carry_out_here(App& app, RunPlace& place, const std::string& id
       app.err.write(*why + "; let runs act again with: daruma halt --release\n");
     return why;
   };
-  const Person us = person_of(this_user());
   parts.on_event = [&](const RunState& state, const JournalEvent& event) {
     view.show(state, event);
     const auto asked = event_of(event);
     const auto* approval = asked.ok() ? std::get_if<ApprovalAsked>(&*asked) : nullptr;
+    here.follow(state);
     if (approval && confirms && state.created().by_starter)
       control->put({.step = approval->step, .reason = "--yes"}, us);
+    else if (approval && may_agree)
+      here.ask(approval->step);
   };
   auto state = carry_out(parts, id, seat.epoch, this_pid(), app.stop);
   return state;

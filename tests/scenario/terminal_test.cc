@@ -1,0 +1,163 @@
+// What daruma asks of a person at a real terminal: an approval while the run goes on, and the typed
+// confirmation of one given from elsewhere.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/value.h"
+#include "os/descriptor.h"
+#include "os/files.h"
+#include "os/process.h"
+#include "os/scratch_dir.h"
+
+namespace daruma {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+// The program with a terminal of its own, and us at its keyboard.
+class AtTerminal {
+ public:
+  AtTerminal(const Path& directory, std::vector<std::string> arguments) {
+    keyboard_ = Descriptor(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+    DR_CHECK(keyboard_.get() >= 0 && ::grantpt(keyboard_.get()) == 0 && ::unlockpt(keyboard_.get()) == 0);
+    const std::string screen = ::ptsname(keyboard_.get());
+    arguments.insert(arguments.begin(), DARUMA_PROGRAM);
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) argv.push_back(argument.data());
+    argv.push_back(nullptr);
+    pid_ = ::fork();
+    DR_CHECK(pid_ >= 0);
+    if (pid_ > 0) return;
+    ::setsid();
+    const int terminal = ::open(screen.c_str(), O_RDWR);
+    ::ioctl(terminal, TIOCSCTTY, 0);
+    for (const int descriptor : {0, 1, 2}) ::dup2(terminal, descriptor);
+    ::setenv("LC_ALL", "C.UTF-8", 1);
+    if (::chdir(directory.c_str()) == 0) ::execv(argv[0], argv.data());
+    ::_exit(127);
+  }
+  ~AtTerminal() {
+    if (pid_ > 0) ::kill(pid_, SIGKILL), ::waitpid(pid_, nullptr, 0);
+  }
+  AtTerminal(const AtTerminal&) = delete;
+  AtTerminal& operator=(const AtTerminal&) = delete;
+
+  // Reads until the screen shows it.
+  bool shows(const std::string& words) {
+    while (screen_.find(words) == std::string::npos)
+      if (!read_more()) return false;
+    return true;
+  }
+  void type(const std::string& line) {
+    const std::string keys = line + "\n";
+    ASSERT_EQ(::write(keyboard_.get(), keys.data(), keys.size()), static_cast<ssize_t>(keys.size()));
+  }
+  int exit_code() {
+    while (read_more()) {
+    }
+    int status = 0;
+    ::waitpid(std::exchange(pid_, -1), &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  const std::string& screen() const { return screen_; }
+
+ private:
+  // False: nobody writes any more, or nothing came for a minute.
+  bool read_more() {
+    pollfd readable{.fd = keyboard_.get(), .events = POLLIN, .revents = 0};
+    if (::poll(&readable, 1, 60'000) != 1) return false;
+    char bytes[4096];
+    const ssize_t got = ::read(keyboard_.get(), bytes, sizeof bytes);
+    if (got > 0) screen_.append(bytes, static_cast<size_t>(got));
+    return got > 0;
+  }
+
+  Descriptor keyboard_;
+  pid_t pid_ = -1;
+  std::string screen_;
+};
+
+class Terminal : public testing::Test {
+ protected:
+  Terminal() {
+    write("daruma.yaml",
+          "repository: {key: {file: key}, copies: [{name: here, url: 'file:///nowhere/repo'}]}\n"
+          "plans: [gate.yaml]\n");
+    write(
+        "gate.yaml",
+        "plan: gate\ntitle: {en: A gate, ja: 門}\nsteps:\n"
+        "  gate: {do: approve, with: {question: Shall it go on}}\n"
+        "  after: {do: exec, with: {command: [sh, -c, 'echo done > done'], directory: ., after_crash: again},"
+        " needs: [gate]}\nfinish: {report: false}\n");
+  }
+  void write(const std::string& name, const std::string& text) {
+    ASSERT_TRUE(replace_file(scratch_.fs(), scratch_.path() / name, as_bytes(text)).ok());
+  }
+  bool done() { return *exists(scratch_.fs(), scratch_.path() / "done"); }
+  ProcessExit run(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), DARUMA_PROGRAM);
+    return *processes_->run({.argv = std::move(arguments), .working_directory = scratch_.path()},
+                            clock_->after(1min));
+  }
+  std::string run_id() {
+    const auto runs = parse_json(run({"runs", "--json"}).output);
+    return runs->find("runs")->list()->front().text_at("run");
+  }
+
+  ScratchDir scratch_;
+  std::unique_ptr<Clock> clock_ = real_clock();
+  std::unique_ptr<ProcessRunner> processes_ = real_processes(*clock_);
+};
+
+TEST_F(Terminal, YesTypedUnderTheQuestionLetsTheRunGoOn) {
+  AtTerminal recover(scratch_.path(), {"recover", "gate"});
+  ASSERT_TRUE(recover.shows("yes or no")) << recover.screen();
+  recover.type("perhaps");
+  ASSERT_TRUE(recover.shows("neither yes nor no")) << recover.screen();
+  EXPECT_FALSE(done());
+  recover.type("yes");
+  EXPECT_EQ(recover.exit_code(), 0) << recover.screen();
+  EXPECT_TRUE(done());
+}
+
+TEST_F(Terminal, NoTypedUnderTheQuestionEndsTheRun) {
+  AtTerminal recover(scratch_.path(), {"recover", "gate"});
+  ASSERT_TRUE(recover.shows("yes or no")) << recover.screen();
+  recover.type("no");
+  EXPECT_EQ(recover.exit_code(), 1) << recover.screen();
+  EXPECT_FALSE(done());
+}
+
+TEST_F(Terminal, WhereTheStarterMayNotAgreeNothingIsAskedHere) {
+  write("daruma.yaml",
+        "repository: {key: {file: key}, copies: [{name: here, url: 'file:///nowhere/repo'}]}\n"
+        "targets: {production: {approval: {by_starter: false}}}\nplans: [gate.yaml]\n");
+  AtTerminal recover(scratch_.path(), {"recover", "gate", "--no-wait"});
+  EXPECT_EQ(recover.exit_code(), 4) << recover.screen();
+  EXPECT_THAT(recover.screen(), Not(HasSubstr("yes or no")));
+}
+
+TEST_F(Terminal, AnApprovalFromElsewhereIsConfirmedByTheStepsName) {
+  ASSERT_EQ(run({"recover", "gate", "--no-wait"}).code, 4);
+  const std::string id = run_id();
+  AtTerminal hasty(scratch_.path(), {"approve", id, "gate"});
+  ASSERT_TRUE(hasty.shows("type the name of the step")) << hasty.screen();
+  hasty.type("yes");
+  EXPECT_EQ(hasty.exit_code(), 3) << hasty.screen();
+  AtTerminal careful(scratch_.path(), {"approve", id, "gate"});
+  ASSERT_TRUE(careful.shows("type the name of the step")) << careful.screen();
+  careful.type("gate");
+  EXPECT_EQ(careful.exit_code(), 0) << careful.screen();
+  EXPECT_EQ(run({"resume", id}).code, 0);
+  EXPECT_TRUE(done());
+}
+
+}  // namespace
+}  // namespace daruma
