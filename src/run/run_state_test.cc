@@ -165,6 +165,28 @@ TEST(RunState, AFailedStepEndsTheRunUnlessThePlanLetsItGoOn) {
   EXPECT_THAT(goes.moves(), ElementsAre("end incomplete"));
 }
 
+TEST(RunState, AFailureThatALaterStepAnsweredNoLongerCounts) {
+  Step check = step("check", "look");
+  check.on_failure = OnFailure::kContinue;
+  Step mend = step("mend", "change", {"check"});
+  mend.when = *Expression::parse("steps.check.failed");
+  ARunOf run({check, mend});
+  run.starts("check").ends("check", Outcome::kFailed).starts("mend");
+  EXPECT_EQ(run.state.outcome().outcome, RunOutcome::kIncomplete) << "not before it is mended";
+  run.ends("mend");
+  EXPECT_THAT(run.moves(), ElementsAre("end succeeded"));
+}
+
+TEST(RunState, AStepKnowsWhenAnEarlierOneBeganAndEnded) {
+  Step after = step("after", "look", {"check"});
+  after.when = *Expression::parse("steps.check.began_at < steps.check.ended_at");
+  ARunOf run({step("check", "look"), after});
+  run.starts("check");
+  run.now = run.now + 5s;
+  run.ends("check");
+  EXPECT_THAT(run.moves(), ElementsAre("start after"));
+}
+
 TEST(RunState, WhatRunsBesideAFailedStepIsLetEnd) {
   ARunOf run({step("a", "look"), step("b", "look")});
   run.starts("a").starts("b").ends("a", Outcome::kFailed);
