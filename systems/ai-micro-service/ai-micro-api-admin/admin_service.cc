@@ -181,7 +181,7 @@ Task<Response> AdminService::upload(Request& request, Reader reader) {
 
 Task<AdminService::Found> AdminService::find(Request& request, Reader reader) {
   Found found;
-  const std::string id = request.path_parameter("id");
+  const std::string& id = request.path_parameter("id");
   if (!is_uuid(id)) {
     found.answer = nothing_there();
     co_return found;
@@ -259,7 +259,7 @@ Task<Response> AdminService::download(Request& request, Reader reader) {
 }
 
 Task<Response> AdminService::remove(Request& request, Reader reader) {
-  const std::string id = request.path_parameter("id");
+  const std::string& id = request.path_parameter("id");
   if (!is_uuid(id)) co_return nothing_there();
   const auto removed = co_await documents_->remove(id, std::move(reader));
   if (!removed.ok()) co_return database_problem(worker_, request, removed.error());
