@@ -123,7 +123,8 @@ Result<int> render(App& app, const Library& library, const Invocation& invocatio
   return kDone;
 }
 
-// A draft for each section of the manual with commands, below DIR; what is dangerous in the manual is printed.
+// A draft for each section of the manual with commands, below DIR; what is dangerous in the manual is
+// printed.
 Result<int> import(App& app, const Invocation& invocation, const std::string& word) {
   const Path file = (app.working_directory / word).lexically_normal();
   const auto bytes = read_file(app.fs, file, kLargestManual);

@@ -34,7 +34,8 @@ TEST_F(ProcessTable, KnowsAProcessItsParentAndItsName) {
   EXPECT_EQ(info->id.pid, pid);
   EXPECT_EQ(info->parent, this_pid());
   EXPECT_GT(info->id.start_ticks, 0u);
-  EXPECT_GT(process_info(this_pid())->resident_bytes, 0u);  // a fresh one has none that the kernel counted yet
+  // A fresh one has none that the kernel has counted yet.
+  EXPECT_GT(process_info(this_pid())->resident_bytes, 0u);
   EXPECT_TRUE(is_running(info->id));
   EXPECT_THAT(descendants_of(this_pid(), all_processes()),
               testing::Contains(testing::Field(&ProcessInfo::id, info->id)));

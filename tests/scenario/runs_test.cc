@@ -40,8 +40,14 @@ class Runs : public testing::Test {
 title: {ja: 物語, en: A story}
 steps:
   one:   {do: exec, with: {command: [sh, -c, "echo one >>done; sleep 0.2"], directory: ., after_crash: ask}}
-  two:   {do: exec, with: {command: [sh, -c, "echo two >>done; sleep 0.2"], directory: ., after_crash: ask}, needs: [one]}
-  three: {do: exec, with: {command: [sh, -c, "echo three >>done; sleep 0.2"], directory: ., after_crash: ask}, needs: [two]}
+  two:
+    do: exec
+    with: {command: [sh, -c, "echo two >>done; sleep 0.2"], directory: ., after_crash: ask}
+    needs: [one]
+  three:
+    do: exec
+    with: {command: [sh, -c, "echo three >>done; sleep 0.2"], directory: ., after_crash: ask}
+    needs: [two]
 finish: {report: true}
 )");
   }
