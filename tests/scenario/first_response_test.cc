@@ -2,6 +2,7 @@
 // `daruma look`, with what is down, hanging or well.
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <fmt/format.h>
 
@@ -226,6 +227,19 @@ TEST_F(FirstLook, ADeadDatabaseIsTheRootOfWhatNeedsIt) {
   EXPECT_THAT(what(seen, "users-db"), HasSubstr("down does not answer"));
   EXPECT_THAT(what(seen, "reports"), HasSubstr("down runs, but does not answer"));
   EXPECT_EQ(seen.find("level")->integer_at("number"), 2);
+}
+
+// A pipe that nobody writes into hangs whoever opens it, as a file on a dead network disk does.
+TEST_F(FirstLook, AFileThatHangsIsLeftBehindAndSaidSo) {
+  const Path pipe = scratch_.path() / "error.log";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  services_.insert(services_.rfind("}}\n") + 1,
+                   fmt::format(", logs: {{error: {0}, access: {0}}}", pipe.string()));
+  configure(services_);
+  const Said said = daruma({"look"});
+  EXPECT_EQ(said.code, 1);
+  EXPECT_THAT(said.text, HasSubstr("no answer within 4 s"));
+  EXPECT_THAT(said.text, HasSubstr("daruma service start auth"));
 }
 
 TEST_F(FirstLook, ItSpeaksJapaneseWhereTheTerminalDoes) {
