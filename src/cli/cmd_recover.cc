@@ -45,6 +45,25 @@ StepContext context_to_look(App& app, const RunnerWorld& world, const StepType& 
   return context;
 }
 
+// A precondition acts in a process of its own, as a step does: it may print and hang, and is ended in time.
+Result<Value> meet(App& app, const RunnerWorld& world, const StepType& type, const Value& with,
+                   Target target) {
+  const Path folder = app.config->state / "preconditions" / app.random.id<Id<struct FolderTag, 8>>().hex();
+  Assignment assignment;
+  assignment.order.type = type.name;
+  assignment.order.with = with;
+  assignment.order.timeout = type.timeout;
+  assignment.order.target = target;
+  assignment.config = config_file(app);
+  assignment.run_directory = folder;
+  DR_OK(write_assignment(app.fs, folder, assignment));
+  const auto ended = app.processes.run({.argv = {world.daruma_program.string(), "__act", folder.string()}},
+                                       app.clock.after(type.timeout + 5s));
+  const auto answer = ended.ok() ? read_answer(app.fs, folder) : Result<Value>(ended.error());
+  DR_OK(remove_tree(app.fs, folder));
+  return answer;
+}
+
 // What must be so before the first step (requirement A24).
 Status check_preconditions(App& app, const FrozenPlan& plan, Target target) {
   const RunnerWorld world = runner_world(app);
@@ -58,8 +77,7 @@ Status check_preconditions(App& app, const FrozenPlan& plan, Target target) {
     DR_TRY(const Value with,
            fill(Value(action.with), lookup_for(plan, step, [](std::string_view) { return std::nullopt; })));
     DR_TRY(const Value::Map inputs, step_inputs(*type, *with.map()));
-    StepContext context = context_to_look(app, world, *type, Value(inputs), target);
-    const auto met = type->act(context);
+    const auto met = meet(app, world, *type, Value(inputs), target);
     if (!met.ok())
       return Error{Errc::kRefused,
                    fmt::format("precondition '{}' is not met: {}", action.type, met.error().what),
