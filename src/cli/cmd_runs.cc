@@ -93,9 +93,9 @@ Status confirm(App& app, const std::string& id, const Request& request) {
   const StepType* type = step ? state.type_of(*step) : nullptr;
   const bool asking = step && state.at(step->id).phase == StepPhase::kAsking;
   if (!asking || !type || (type->effect != Effect::kDestroy && type->name != "approve")) return {};
+  forget_typed();  // what was typed before the question; never after it, when somebody may be typing already
   app.out.write(waits_for(state) + "\nto agree, type the name of the step: ");
   app.out.flush();
-  forget_typed();
   const auto line = wait_for_line(app.clock, app.stop);
   if (line && *line == step->id) return {};
   return Error{Errc::kRefused,
