@@ -69,8 +69,9 @@ Result<Plan> Library::find(std::string_view name) const {
   return Error{
       Errc::kNotFound,
       fmt::format("there is no plan '{}'{}", name, near ? fmt::format("; did you mean '{}'?", *near) : ""),
-      names.empty() ? "name the files of plans under `plans:` in daruma.yaml"
-                    : fmt::format("plans: {}", fmt::join(names, ", "))};
+      !bad.empty()    ? fmt::format("{} is not a plan; daruma plan check says why", bad.front().file.string())
+      : names.empty() ? "name the files of plans under `plans:` in daruma.yaml"
+                      : fmt::format("plans: {}", fmt::join(names, ", "))};
 }
 
 FindPlan Library::finder() const {
