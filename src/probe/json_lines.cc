@@ -23,7 +23,10 @@ Result<Tail> read_tail(FileSystem& fs, const Path& path, uint64_t bytes_most) {
   return tail;
 }
 
-// Takes lines from the end, newest first. False: a line is older than `since`, so all before it are.
+// Workers that share a log each write what they gathered, so its lines are in order only about this much.
+constexpr Duration kWritersApart = std::chrono::minutes(1);
+
+// Takes lines from the end, newest first. False: a line is so much older than `since` that all before it are older.
 bool take_lines(std::string_view text, const LinesWish& wish, JsonLines& out) {
   while (!text.empty()) {
     text.remove_suffix(1);  // the line's end
@@ -38,7 +41,8 @@ bool take_lines(std::string_view text, const LinesWish& wish, JsonLines& out) {
     }
     if (wish.since) {
       const auto time = parse_rfc3339(value->text_at("time"));
-      if (time.ok() && *time < *wish.since) return false;
+      if (time.ok() && *time < *wish.since + -kWritersApart) return false;
+      if (time.ok() && *time < *wish.since) continue;
     }
     if (!wish.without.empty() && line.find(wish.without) != std::string_view::npos) continue;
     out.lines.push_back(*std::move(value));

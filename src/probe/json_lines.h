@@ -2,7 +2,8 @@
 // further.
 //
 // Of a log that was rotated (FILE.1) the older part is read too while the bounds allow it. What stands in the
-// file while it grows is read as it is: a last line that is not whole yet is left out.
+// file while it grows is read as it is: a last line that is not whole yet is left out. Several writers may share
+// a log: a line may stand up to a minute away from its place in the order of time.
 // Errors:  kNotFound (no such file), kRefused (rights).
 // Threads: any.
 #pragma once
@@ -24,7 +25,7 @@ struct LinesWish {
 };
 
 struct JsonLines {
-  std::vector<Value> lines;  // oldest first
+  std::vector<Value> lines;  // in the order they were written
   uint64_t unreadable = 0;   // lines that are not JSON objects
   bool cut = false;          // older lines than these may exist within `since`
 };

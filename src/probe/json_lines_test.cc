@@ -43,6 +43,12 @@ TEST_F(JsonLinesTest, StopsAtTheMomentAskedFor) {
   EXPECT_EQ(messages(read({.since = *since})), "bc");
 }
 
+TEST_F(JsonLinesTest, WhatOneOfTwoWritersGatheredBeforeTheMomentHidesNothingOfTheOther) {
+  log(line(2, "a") + line(4, "b") + line(1, "old") + line(3, "c"));
+  const auto since = parse_rfc3339("2026-11-22T12:00:02Z");
+  EXPECT_EQ(messages(read({.since = *since})), "abc");
+}
+
 TEST_F(JsonLinesTest, LeavesOutLinesWithAWord) {
   log(line(1, "a") + line(2, "recovered") + line(3, "c"));
   EXPECT_EQ(messages(read({.since = {}, .without = "recovered"})), "ac");
