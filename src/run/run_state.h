@@ -161,7 +161,7 @@ class RunState {
 
  private:
   bool is_answered(const Step& failed) const;
-  // One overload for each event.
+  // One overload for each event: run_state_fold.cc.
   Status on(const RunCreated& event, const JournalEvent& at);
   Status on(const EngineTook& event, const JournalEvent& at);
   Status on(const StepStarted& event, const JournalEvent& at);
@@ -177,6 +177,7 @@ class RunState {
   Status on(const AbortAsked& event, const JournalEvent& at);
   Status on(const RunEnded& event, const JournalEvent& at);
 
+  Result<StepState*> state_of(std::string_view step, const JournalEvent& at);
   void fail(StepState& state, std::string error, std::string hint, const JournalEvent& at);
   void succeed(StepState& state, const JournalEvent& at);
   void on_reconciled(const Step& step, StepState& state, const StepEnded& event, const JournalEvent& at);
