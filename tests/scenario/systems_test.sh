@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The story of script/systems: both systems come up whole and answer; one part dies and is missed; everything goes
-# down and leaves nothing; a start that fails says why and leaves nothing either.
+# The story of script/systems: both systems come up whole and answer; one part dies, is missed, and Daruma brings it
+# back; everything goes down and leaves nothing; a start that fails says why and leaves nothing either.
 #
 #   systems_test.sh PROGRAMS     the directory they were built into
 set -euo pipefail
@@ -21,6 +21,7 @@ fail() {
   exit 1
 }
 status() { "$systems" status --json --directory "$directory"; }
+daruma() { (cd "$directory/$1" && ../bin/daruma "${@:2}"); }
 of_part() { status | jq -r --arg part "$1" ".parts[] | select(.part == \$part) | $2"; }
 nothing_is_left() {
   [[ ! -e $directory ]] || fail "$1: $directory is still there"
@@ -62,14 +63,27 @@ if ((EUID == 0)); then
   done
 fi
 
-# --- a part dies
+# --- a part dies, and Daruma brings it back
 
-kill -KILL "$(of_part user-service .pid)"
-until [[ $(of_part user-service .state) == down ]]; do :; done
+for system in lastminutestay ai-micro-service; do
+  daruma $system look >"$scratch/look.out" 2>&1 || fail "$system is not well: $(cat "$scratch/look.out")"
+  daruma $system plan check >"$scratch/check.out" 2>&1 || fail "a plan of $system is wrong: $(cat "$scratch/check.out")"
+done
+
+cache='.parts[] | select(.system == "LastMinuteStay" and .part == "Redis")'
+kill -KILL "$(status | jq "$cache.pid")"
+until [[ $(status | jq -r "$cache.state") == down ]]; do :; done
 code=0
 status >/dev/null || code=$?
 [[ $code == 1 ]] || fail "status ends with $code when a part is down, not with 1"
 "$systems" up --free-ports --programs "$programs" --directory "$directory" >/dev/null 2>&1 && fail 'up over a broken one'
+daruma lastminutestay look >"$scratch/look.out" && fail 'look finds nothing'
+grep -q 'daruma recover cache-down' "$scratch/look.out" || fail "look names no plan: $(cat "$scratch/look.out")"
+
+daruma lastminutestay recover cache-down >"$scratch/recover.out" 2>&1 || fail "not recovered: $(cat "$scratch/recover.out")"
+daruma lastminutestay look >"$scratch/look.out" || fail "not well after the recovery: $(cat "$scratch/look.out")"
+[[ $(status | jq -r .state) == up ]] || fail "not up after the recovery: $(status)"
+grep -q cache-down "$directory/inbox" || fail 'nobody was told'
 
 # --- down
 
@@ -80,7 +94,7 @@ nothing_is_left 'after down'
 # --- a start that fails
 
 mkdir "$scratch/programs"
-cp "$programs"/*-service "$programs"/front-* "$programs"/*-api "$scratch/programs/"
+cp "$programs"/{daruma,*-service,front-*,*-api} "$scratch/programs/"
 rm -f "$scratch/programs/auth-service"
 cat >"$scratch/programs/auth-service" <<'END'
 #!/bin/sh
