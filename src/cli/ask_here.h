@@ -31,6 +31,7 @@ class AskHere {
   void ask(const std::string& step);
   // Takes back what was answered elsewhere, or has expired.
   void follow(const run::RunState& state);
+  bool waits() const { return !step_.empty(); }
   // Hands over what was typed meanwhile: yes, no, and nothing else. Never waits.
   void listen();
 

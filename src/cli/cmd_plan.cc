@@ -117,6 +117,7 @@ Result<int> render(App& app, const Library& library, const Invocation& invocatio
     if (datastore.objective.rto)
       paper.rto = std::max(paper.rto.value_or(Duration{}), *datastore.objective.rto);
   }
+  paper.expected = usual_times_here(app, plan.name);
   app.out.write(invocation.value("--as").value_or("runbook") == "script"
                     ? render_script(frozen.plan, paper)
                     : render_runbook(frozen.plan, paper));

@@ -9,6 +9,7 @@
 #include "cli/session.h"
 #include "journal/anchor.h"
 #include "os/environment.h"
+#include "os/files.h"
 
 namespace daruma {
 
@@ -26,6 +27,16 @@ Result<Plan> find_plan(const App& app, const Library& library, const std::string
 }
 
 Result<RunPlace> open_runs(const App& app) { return RunPlace::open(app.fs, app.clock, app.config->state); }
+
+StepTimes usual_times_here(const App& app, const std::string& plan) {
+  const auto times = [&]() -> Result<StepTimes> {
+    DR_TRY(const bool ran, exists(app.fs, app.config->state / kJournalFile));
+    if (!ran) return StepTimes{};
+    DR_TRY(RunPlace place, open_runs(app));
+    return usual_times(place.journal(), plan, find_step_type);
+  }();
+  return times.ok() ? *times : StepTimes{};
+}
 
 RunnerWorld runner_world(const App& app) { return {app.fs, app.clock, app.processes, this_program()}; }
 
@@ -69,7 +80,7 @@ Result<RunState> carry_out_here(App& app, RunPlace& place, const std::string& id
   DR_TRY(const auto control, serve_control(app.fs, app.clock, app.config->state, id));
   const RunnerWorld world = runner_world(app);
   const auto hands = runner_hands(world, place, id, config_file(app));
-  RunView view(app, place);
+  RunView view(app, place, usual_times_here(app, before.created().plan.plan.name));
   EngineParts parts{
       .journal = place.journal(), .clock = app.clock, .hands = *hands, .find_type = find_step_type};
   parts.wait_for_people = wait;
@@ -78,6 +89,7 @@ Result<RunState> carry_out_here(App& app, RunPlace& place, const std::string& id
   const bool may_agree = before.created().by_starter && wait && !app.json;
   parts.letter = [&] {
     here.listen();
+    if (!here.waits()) view.tick();  // or what is being typed is wiped away
     return control->letter();
   };
   parts.before_destroying = [&](const RunState&, const Step&) { return anchor(app, place); };

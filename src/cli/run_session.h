@@ -8,6 +8,7 @@
 
 #include "cli/app.h"
 #include "run/control.h"
+#include "run/forecast.h"
 #include "run/library.h"
 #include "run/run_place.h"
 #include "run/runner.h"
@@ -19,6 +20,8 @@ Result<run::Library> open_library(const App& app);
 // A plan by its name, or by the path of its file (a word with '/' or ending in .yaml).
 Result<run::Plan> find_plan(const App& app, const run::Library& library, const std::string& word);
 Result<run::RunPlace> open_runs(const App& app);
+// How long the steps of a plan usually take; empty: it never ran here, or its runs cannot be read.
+run::StepTimes usual_times_here(const App& app, const std::string& plan);
 // Us, for processes of our own.
 run::RunnerWorld runner_world(const App& app);
 // The file of the configuration, for the processes in which steps act; empty: none.

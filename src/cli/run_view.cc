@@ -10,8 +10,19 @@ namespace daruma {
 namespace {
 
 using namespace run;
+using namespace std::chrono_literals;
 
-constexpr size_t kTitleWidth = 44;
+constexpr size_t kTitleMost = 60;
+constexpr size_t kBesideTitle = 46;  // columns for the clock, the mark, how long it took and the first output
+constexpr size_t kTitleLeast = 24;
+constexpr size_t kFoundMost = 60;  // columns for what a step found
+constexpr size_t kOneFoundMost = 32;
+constexpr Duration kBetweenDraws = 200ms;
+
+size_t title_width(const Output& out) {
+  const auto columns = static_cast<size_t>(out.kind().columns.value_or(kTitleMost + kBesideTitle));
+  return std::clamp(columns - std::min(columns, kBesideTitle), kTitleLeast, kTitleMost);
+}
 
 std::string clock_time(Instant at) { return to_rfc3339(at).substr(11, 8); }
 
@@ -53,6 +64,27 @@ Look look_of(const StepState& state) {
   return {Colour::kFaint, "·"};
 }
 
+// The short ones of a step's outputs, as "requests 100, p99_ms 5.05".
+std::string found(const Value& outputs) {
+  std::string out;
+  if (!outputs.map()) return out;
+  for (const auto& [name, value] : *outputs.map()) {
+    if (value.map() || value.list() || value.is_null()) continue;
+    const double* number = value.floating();
+    const std::string text = number ? fmt::format("{:.3g}", *number) : printable(to_text(value));
+    if (text.empty() || display_width(text) > kOneFoundMost) continue;
+    const std::string one = fmt::format("{}{} {}", out.empty() ? "" : ", ", name, text);
+    if (display_width(out) + display_width(one) <= kFoundMost) out += one;
+  }
+  return out;
+}
+
+// Whole seconds: a clock that people watch.
+std::string watched(Duration time) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  return seconds < 60s ? fmt::format("{} s", seconds.count()) : human_duration(seconds);
+}
+
 std::string padded(const std::string& text, size_t width) {
   const std::string fitted = fit_to_width(printable(text), width);
   return fitted + std::string(width - std::min(width, display_width(fitted)), ' ');
@@ -75,7 +107,7 @@ std::string in_our_language(const Text& text, const std::string& otherwise) {
 }
 
 void RunView::clear() {
-  if (!std::exchange(open_, false)) return;
+  if (!std::exchange(drawn_, std::nullopt)) return;
   app_.out.write("\r\x1b[K");
 }
 
@@ -88,21 +120,49 @@ void RunView::say(const std::string& text) {
 void RunView::line(Instant at, Colour colour, std::string_view mark, const std::string& text,
                    const std::string& right) {
   say(fmt::format("  {}  {} {}  {}", paint(app_.out, Colour::kFaint, clock_time(at)),
-                  paint(app_.out, colour, mark), padded(text, kTitleWidth), right));
+                  paint(app_.out, colour, mark), padded(text, title_width(app_.out)), right));
 }
 
-// On a terminal: what runs now, in a line that the next one replaces.
-void RunView::running(const RunState& state) {
-  if (!app_.out.kind().columns) return;
-  std::string names;
-  for (const Step& step : state.steps())
-    if (state.at(step.id).phase == StepPhase::kRunning) names += (names.empty() ? "" : ", ") + title_of(step);
+void RunView::note_running(const RunState& state) {
+  running_.clear();
+  size_t ended = 0;
+  const auto& steps = state.created().plan.plan.steps;
+  for (const Step& step : state.steps()) {
+    const StepState& at = state.at(step.id);
+    if (at.phase != StepPhase::kRunning || at.attempts.empty()) continue;
+    const auto usual = usual_.find(step.id);
+    running_.push_back({title_of(step), at.attempts.front().started,
+                        usual == usual_.end() ? std::nullopt : std::optional(usual->second)});
+  }
+  for (const Step& step : steps) ended += has_ended(state.at(step.id).phase);
+  progress_ = fmt::format("{} of {} steps", ended, steps.size());
+  left_at_ = app_.clock.now();
+  left_ = forecast_left(state, usual_, left_at_);
+}
+
+std::string RunView::running_text(Instant now) const {
+  std::string titles;
+  for (const Running& one : running_) titles += (titles.empty() ? "▸ " : ", ") + one.title;
+  const Running& first = running_.front();
+  std::string times = watched(now - first.since);
+  if (first.usual && *first.usual >= 1s) times += ", usually " + watched(*first.usual);
+  std::string rest = progress_;
+  if (left_) rest += fmt::format(", about {} left", watched(std::max(Duration{}, *left_ - (now - left_at_))));
+  return fmt::format("{}  {}  ·  {}", titles, times, rest);
+}
+
+void RunView::draw_running() {
   clear();
-  if (names.empty()) return;
+  if (!app_.out.kind().columns || running_.empty()) return;
+  const auto columns = static_cast<size_t>(*app_.out.kind().columns);
   app_.out.write("            " +
-                 fit_to_width("▸ " + names, static_cast<size_t>(*app_.out.kind().columns) - 14));
+                 fit_to_width(running_text(app_.clock.now()), columns - std::min<size_t>(columns, 14)));
   app_.out.flush();
-  open_ = true;
+  drawn_ = app_.clock.mono();
+}
+
+void RunView::tick() {
+  if (drawn_ && app_.clock.mono() - *drawn_ >= kBetweenDraws) draw_running();
 }
 
 void RunView::show_step(const RunState& state, const StepEnded& ended) {
@@ -117,7 +177,10 @@ void RunView::show_step(const RunState& state, const StepEnded& ended) {
   }
   if (at.phase != StepPhase::kSucceeded && at.phase != StepPhase::kFailed) return;  // it will be tried again
   const Look look = look_of(at);
-  line(when, look.colour, look.mark, title_of(step), took(at));
+  const std::string outputs = at.phase == StepPhase::kSucceeded ? found(at.outputs) : "";
+  line(when, look.colour, look.mark, title_of(step),
+       outputs.empty() ? took(at)
+                       : fmt::format("{:<7} {}", took(at), paint(app_.out, Colour::kFaint, outputs)));
   if (at.phase != StepPhase::kFailed) return;
   say("               " + paint(app_.out, Colour::kRed, printable(at.error)));
   if (!at.hint.empty()) say("               " + printable(at.hint));
@@ -139,7 +202,8 @@ void RunView::show(const RunState& state, const JournalEvent& event) {
   if (!body.ok()) return;
   if (const auto* ended = std::get_if<StepEnded>(&*body)) show_step(state, *ended);
   if (const auto* skipped = std::get_if<StepSkipped>(&*body))
-    line(event.at, Colour::kFaint, "–", title_of(*state.step(skipped->step)), "skipped: " + skipped->why);
+    line(event.at, Colour::kFaint, "–", title_of(*state.step(skipped->step)),
+         "skipped unless " + skipped->why);
   if (const auto* refused = std::get_if<StepRefused>(&*body)) {
     line(event.at, Colour::kRed, "✗", title_of(*state.step(refused->step)), "did not begin");
     say("               " + paint(app_.out, Colour::kRed, printable(refused->error)));
@@ -156,7 +220,8 @@ void RunView::show(const RunState& state, const JournalEvent& event) {
     line(event.at, Colour::kRed, "■", fmt::format("{} aborts the run", asked->by.name), asked->reason);
   if (std::holds_alternative<ApprovalAsked>(*body) || std::holds_alternative<PersonAsked>(*body))
     say(waits_for(state));
-  running(state);
+  note_running(state);
+  draw_running();
 }
 
 // With what earlier steps found filled in: nobody can agree to a name.
@@ -203,13 +268,14 @@ std::string describe(const App& app, const RunState& state) {
     const StepState& at = state.at(step.id);
     const Look look = look_of(at);
     std::string right = took(at);
-    if (at.phase == StepPhase::kSkipped) right = "skipped: " + at.skipped_because;
+    if (at.phase == StepPhase::kSkipped) right = "skipped unless " + at.skipped_because;
     if (at.phase == StepPhase::kFailed) right = printable(at.error);
     if (at.phase == StepPhase::kAsking) right = "waits for approval";
     if (at.phase == StepPhase::kPerson) right = "waits for a person";
     const std::string when = at.attempts.empty() ? "        " : clock_time(at.attempts.front().started);
     out += fmt::format("  {}  {} {}  {}\n", paint(app.out, Colour::kFaint, when),
-                       paint(app.out, look.colour, look.mark), padded(title_of(step), kTitleWidth), right);
+                       paint(app.out, look.colour, look.mark), padded(title_of(step), title_width(app.out)),
+                       right);
   }
   out += waits_for(state);
   if (state.end()) out += fmt::format("\n{}\n", state.summary(japanese_terminal()));

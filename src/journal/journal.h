@@ -28,6 +28,8 @@
 
 namespace daruma {
 
+inline constexpr const char* kJournalFile = "journal.db";  // in the state directory
+
 // SHA-256.
 using EventHash = std::array<uint8_t, 32>;
 

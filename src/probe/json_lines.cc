@@ -26,7 +26,8 @@ Result<Tail> read_tail(FileSystem& fs, const Path& path, uint64_t bytes_most) {
 // Workers that share a log each write what they gathered, so its lines are in order only about this much.
 constexpr Duration kWritersApart = std::chrono::minutes(1);
 
-// Takes lines from the end, newest first. False: a line is so much older than `since` that all before it are older.
+// Takes lines from the end, newest first. False: a line is so much older than `since` that all before it
+// are older.
 bool take_lines(std::string_view text, const LinesWish& wish, JsonLines& out) {
   while (!text.empty()) {
     text.remove_suffix(1);  // the line's end

@@ -1,9 +1,9 @@
 // probe/json_lines.h: the end of a log of one JSON object a line, read backwards as far as asked and no
 // further.
 //
-// Of a log that was rotated (FILE.1) the older part is read too while the bounds allow it. What stands in the
-// file while it grows is read as it is: a last line that is not whole yet is left out. Several writers may share
-// a log: a line may stand up to a minute away from its place in the order of time.
+// Of a log that was rotated (FILE.1) the older part is read too while the bounds allow it. What stands in
+// the file while it grows is read as it is: a last line that is not whole yet is left out. Several writers
+// may share a log: a line may stand up to a minute away from its place in the order of time.
 // Errors:  kNotFound (no such file), kRefused (rights).
 // Threads: any.
 #pragma once

@@ -99,18 +99,10 @@ class Runbook {
     out_ += "\n";
   }
 
-  // Along the longest way through the plan; it counts no waiting for people.
   std::string forecast() const {
-    std::vector<Duration> ends(plan_.steps.size());
-    Duration whole{};
-    for (const size_t at : order_) {
-      const auto expected = paper_.expected.find(plan_.steps[at].id);
-      if (expected == paper_.expected.end()) return no_basis();
-      for (const size_t need : graph_.needs(at)) ends[at] = std::max(ends[at], ends[need]);
-      ends[at] += expected->second;
-      whole = std::max(whole, ends[at]);
-    }
-    return duration_text(whole, paper_.language) +
+    const auto whole = run::forecast(plan_.steps, paper_.expected);
+    if (!whole) return no_basis();
+    return duration_text(*whole, paper_.language) +
            say("（承認を待つ時間を除く）", " (without waiting for people)");
   }
   std::string no_basis() const { return say("予測の根拠がありません", "no basis for a forecast"); }

@@ -8,13 +8,13 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "report/report.h"
+#include "run/forecast.h"
 #include "run/plan.h"
 #include "run/step_type.h"
 
@@ -25,8 +25,8 @@ struct Paper {
   report::Language language = report::Language::kEn;
   // What a person types for the action of a step, one command a line; lines with '#' are to be read only.
   std::function<std::vector<std::string>(const Step& step, const Action& action)> by_hand;
-  std::map<std::string, Duration> expected = {};  // how long each step takes, by id, as measured
-  std::optional<Duration> rpo = {}, rto = {};     // what is promised
+  StepTimes expected = {};                     // how long each step takes, as measured
+  std::optional<Duration> rpo = {}, rto = {};  // what is promised
 };
 
 // Markdown.

@@ -20,7 +20,7 @@ std::string target_stream(Target target) { return fmt::format("target/{}", to_st
 
 Result<RunPlace> RunPlace::open(FileSystem& fs, Clock& clock, const Path& state) {
   DR_OK(create_dirs(fs, state / "runs", 0700));
-  DR_TRY(auto journal, open_journal(fs, clock, state / "journal.db"));
+  DR_TRY(auto journal, open_journal(fs, clock, state / kJournalFile));
   return RunPlace(fs, clock, state, std::move(journal));
 }
 

@@ -19,6 +19,10 @@ std::string_view to_string(StepPhase phase) {
   return kWords[static_cast<size_t>(phase)];
 }
 
+bool has_ended(StepPhase phase) {
+  return phase == StepPhase::kSucceeded || phase == StepPhase::kFailed || phase == StepPhase::kSkipped;
+}
+
 const Attempt* StepState::running() const {
   return attempts.empty() || attempts.back().ended ? nullptr : &attempts.back();
 }

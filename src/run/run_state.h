@@ -34,6 +34,8 @@ enum class StepPhase : uint8_t {
   kSkipped,
 };
 std::string_view to_string(StepPhase phase);
+// It has ended, one way or another.
+bool has_ended(StepPhase phase);
 
 struct Attempt {
   uint32_t number = 0;

@@ -13,10 +13,6 @@ namespace {
 constexpr size_t kRunningMost = 8;
 constexpr std::string_view kManual = "manual";
 
-bool has_ended(StepPhase phase) {
-  return phase == StepPhase::kSucceeded || phase == StepPhase::kFailed || phase == StepPhase::kSkipped;
-}
-
 // What a vanished act is to a run that goes on.
 Move after_crash(const Step& step, const StepState& state, AfterCrash after) {
   const uint32_t next = static_cast<uint32_t>(state.attempts.size()) + 1;

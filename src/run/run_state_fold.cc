@@ -18,9 +18,10 @@ Error does_not_follow(const JournalEvent& event, const std::string& why) {
 // The steps of the finish, one after the other, whatever became of the run.
 std::vector<Step> finish_steps(const Finish& finish, std::string_view group) {
   std::vector<Step> steps;
-  const auto add = [&](std::string id, std::string_view type, Value::Map with) {
+  const auto add = [&](std::string id, Text title, std::string_view type, Value::Map with) {
     Step step;
     step.id = std::move(id);
+    step.title = std::move(title);
     step.action = {std::string(type), std::move(with)};
     step.group = group;
     step.on_failure = OnFailure::kContinue;
@@ -28,9 +29,9 @@ std::vector<Step> finish_steps(const Finish& finish, std::string_view group) {
     if (!steps.empty()) step.needs = {steps.back().id};
     steps.push_back(std::move(step));
   };
-  if (finish.report) add("finish.report", kReport, {});
+  if (finish.report) add("finish.report", {"報告書を作成", "Write the report"}, kReport, {});
   for (const std::string& channel : finish.notify)
-    add("finish.notify." + channel, kNotify,
+    add("finish.notify." + channel, {channel + " に通知", "Tell " + channel}, kNotify,
         {{"channels", Value::List{channel}},
          {"title", Value().set("ja", "$run.summary.ja").set("en", "$run.summary.en")},
          {"outcome", "$run.notice"}});

@@ -335,7 +335,7 @@ struct Runs {
 
 Result<Runs> read_runs(const World& world, const Path& state) {
   Runs out;
-  DR_TRY(const bool used, exists(world.fs, state / "journal.db"));
+  DR_TRY(const bool used, exists(world.fs, state / kJournalFile));
   if (!used) return out;
   DR_TRY(run::RunPlace place, run::RunPlace::open(world.fs, world.clock, state));
   DR_TRY(out.halted, place.halted());

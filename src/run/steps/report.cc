@@ -14,7 +14,7 @@ constexpr std::string_view kOutputs[] = {"ja", "en", "html_ja", "html_en"};
 
 // STATE/runs/RUN is the run's directory.
 Path journal_file(const StepContext& context) {
-  return context.run_directory.parent_path().parent_path() / "journal.db";
+  return context.run_directory.parent_path().parent_path() / kJournalFile;
 }
 
 Result<Value> write_report(StepContext& context) {
