@@ -131,6 +131,19 @@ TEST_F(RedisSteps, PreviewsDeleteNothingAndShowNoPassword) {
   EXPECT_EQ(scratch.fs().list_dir(scratch.path())->size(), 0U);
 }
 
+TEST_F(RedisSteps, TheLineToTypeInsteadOfADropDropsTheSameKeys) {
+  fill(5);
+  const auto drop =
+      preview("redis.drop", {{"datastore", "sessions"}, {"patterns", Value(Value::List{"refresh:*"})}});
+  ASSERT_EQ(why(drop), "");
+  const auto typed = processes->run(
+      {.argv = {"sh", "-c", drop->by_hand.at(1)}, .environment = {{"REDIS_PASSWORD", "s3cret"}}},
+      real->after(30s));
+  ASSERT_EQ(why(typed), "");
+  EXPECT_EQ(typed->code, 0) << typed->output;
+  EXPECT_EQ(keys(), 5);
+}
+
 // The runtime of the service that runs this Redis.
 class RestartsRedis final : public runtime::ServiceRuntime {
  public:

@@ -98,9 +98,8 @@ std::vector<std::string> drop_by_hand(const StepContext& context) {
   const std::string database = std::to_string(integer_input(context, "database"));
   if (const auto patterns = texts_input(context, "patterns"); patterns.ok())
     for (const std::string& pattern : *patterns)
-      lines.push_back(fmt::format("{} | xargs -r -d '\\n' {}",
-                                  redis_cli(context, {"-n", database, "--scan", "--pattern", pattern}),
-                                  redis_cli(context, {"-n", database, "UNLINK"})));
+      lines.push_back(redis_cli(context, {"-n", database, "--scan", "--pattern", pattern}) + " | " +
+                      redis_cli(context, {"-n", database, "UNLINK"}, {"xargs", "-r", "-d", "\\n"}));
   return lines;
 }
 

@@ -51,11 +51,13 @@ int64_t redis_keys(const RedisFields& fields) {
   return keys;
 }
 
-std::string redis_cli(const StepContext& context, const std::vector<std::string>& words) {
+std::string redis_cli(const StepContext& context, const std::vector<std::string>& words,
+                      std::vector<std::string> by) {
   const auto datastore = datastore_input(context, DatastoreKind::kRedis);
   if (!datastore.ok()) return "# " + datastore.error().what;
   const ConnectionConfig& connection = (*datastore)->connection;
-  std::vector<std::string> argv{"redis-cli"};
+  std::vector<std::string> argv = std::move(by);
+  argv.emplace_back("redis-cli");
   if (connection.host.starts_with('/'))
     argv.insert(argv.end(), {"-s", connection.host});
   else

@@ -25,8 +25,9 @@ std::string redis_text(const RedisFields& fields, std::string_view name);
 // The sum over all databases.
 int64_t redis_keys(const RedisFields& fields);
 
-// redis-cli with these words, as a person types it; the password stays a reference.
-std::string redis_cli(const StepContext& context, const std::vector<std::string>& words);
+// redis-cli with these words, as a person types it; the password stays a reference. `by`: what runs it.
+std::string redis_cli(const StepContext& context, const std::vector<std::string>& words,
+                      std::vector<std::string> by = {});
 std::string redis_copy_line(const StepContext& context);
 
 }  // namespace daruma::run
