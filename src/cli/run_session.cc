@@ -10,6 +10,7 @@
 #include "journal/anchor.h"
 #include "os/environment.h"
 #include "os/files.h"
+#include "run/safety_world.h"
 
 namespace daruma {
 
@@ -84,6 +85,7 @@ Result<RunState> carry_out_here(App& app, RunPlace& place, const std::string& id
   EngineParts parts{
       .journal = place.journal(), .clock = app.clock, .hands = *hands, .find_type = find_step_type};
   parts.wait_for_people = wait;
+  parts.safety = real_safety_world(world, *app.config);
   const Person us = person_of(this_user());
   AskHere here(app.out, real_keyboard(), [&](const Request& request) { control->put(request, us); });
   const bool may_agree = before.created().by_starter && wait && !app.json;

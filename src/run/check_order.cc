@@ -8,6 +8,7 @@
 #include "run/check_parts.h"
 #include "run/graph.h"
 #include "run/plan_links.h"
+#include "run/safety.h"
 
 namespace daruma::run {
 namespace {
@@ -85,14 +86,13 @@ class OrderChecker {
 
   void check_source(size_t at, const std::vector<bool>& before) {
     const auto proves = [&](size_t other) {
-      const StepType* type = type_in(world_, steps_[other].action.type);
-      return type && type->proves_source && steps_[other].on_failure != OnFailure::kContinue &&
-             runs_with(other, at);
+      const Action& action = steps_[other].action;
+      const StepType* type = type_in(world_, action.type);
+      return type && steps_[other].on_failure != OnFailure::kContinue && runs_with(other, at) &&
+             is_source_for(*type, action.with, datastore_in(steps_[at].action.with)).value_or(true);
     };
     if (any(before, proves)) return;
-    std::string which;
-    for (const StepType& type : world_.types)
-      if (type.proves_source) which += fmt::format("{}{}", which.empty() ? "" : ", ", type.name);
+    const std::string which = types_that_prove(world_.types);
     error(steps_[at],
           fmt::format("it destroys data before anything proves that there is something to restore from; "
                       "let it need a step that does{}",

@@ -121,6 +121,23 @@ class Engine {
     return order;
   }
 
+  // What stands outside the plan: the safety rules, and the journal's anchor before anything is destroyed.
+  Status guard(const Step& step, const StepType& type, const Order& order, Verb verb) {
+    if (type.effect == Effect::kObserve || verb == Verb::kReconcile) return {};
+    const Verb does = order.call == Order::Call::kUndo ? Verb::kUndo : Verb::kAct;
+    DR_OK(check_safety(state_, type, does, *order.with.map(), parts_.safety));
+    return type.effect == Effect::kDestroy && verb == Verb::kAct ? parts_.before_destroying(state_, step)
+                                                                 : Status();
+  }
+
+  // An undo that may not begin counts as one that failed: what is next to undo is then thought over.
+  Status refuse(const Start& move, const Order& order, const Error& why) {
+    if (move.verb != Verb::kUndo) return append({StepRefused{move.step, why.what, why.hint}});
+    const Ended ended{Outcome::kFailed, true, why.what, why.hint, {}, {}, ""};
+    return append({StepStarted{move.step, move.attempt, move.verb, state_.epoch(), order.with},
+                   ended_event(move.step, move.attempt, ended)});
+  }
+
   Result<bool> perform(const Start& move) {
     const Step& step = *state_.step(move.step);
     auto with = state_.inputs(step, move.verb);
@@ -132,9 +149,8 @@ class Engine {
           {StepRefused{step.id, fmt::format("'{}' is not a kind of step that this daruma knows", order.type),
                        "run `daruma plan check`"}}));
     if (type->effect != Effect::kObserve && move.verb != Verb::kReconcile && parts_.stopped()) return false;
-    if (type->effect == Effect::kDestroy && move.verb == Verb::kAct)
-      if (const Status safe = parts_.before_destroying(state_, step); !safe.ok())
-        return done(append({StepRefused{step.id, safe.error().what, safe.error().hint}}));
+    if (const Status safe = guard(step, *type, order, move.verb); !safe.ok())
+      return done(refuse(move, order, safe.error()));
     const StepStarted started{step.id, move.attempt, move.verb, state_.epoch(), order.with};
     if (order.call == Order::Call::kAct && !type->act)  // nothing outside is touched: begun and ended at once
       return done(append({started, StepEnded{step.id, move.attempt, state_.epoch(), Outcome::kSucceeded,

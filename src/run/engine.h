@@ -15,6 +15,7 @@
 #include "journal/journal.h"
 #include "os/clock.h"
 #include "run/run_state.h"
+#include "run/safety.h"
 
 namespace daruma::run {
 
@@ -86,7 +87,9 @@ struct EngineParts {
   // Called after each event is durable.
   std::function<void(const RunState&, const JournalEvent&)> on_event = [](const RunState&,
                                                                           const JournalEvent&) {};
-  // Before a step that destroys: anchors the journal, checks the safety rules. An error: the step is refused.
+  // What the safety rules see of the world; the engine checks them before every step they concern.
+  SafetyWorld safety = {};
+  // Before a step that destroys: anchors the journal. An error: the step is refused.
   std::function<Status(const RunState&, const Step&)> before_destroying = [](const RunState&, const Step&) {
     return Status();
   };

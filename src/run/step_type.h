@@ -40,6 +40,15 @@ enum class AfterCrash : uint8_t {
 };
 std::string_view to_string(AfterCrash after_crash);
 
+// What a step does to the number of those that write a datastore, where a service it names runs one.
+enum class Writers : uint8_t {
+  kSame,
+  kStarts,      // begins one
+  kStops,       // ends one; undone, it begins again
+  kMultiplies,  // more than one, where `instances` says so
+  kPromotes,    // makes one of a server that only followed
+};
+
 enum class Happened : uint8_t { kYes, kNo, kUnknown };
 
 struct InputRow {
@@ -100,8 +109,10 @@ struct StepType {
   Duration timeout = std::chrono::seconds(30);  // of one attempt, unless the plan says otherwise
   std::span<const InputRow> inputs = {};
   std::span<const std::string_view> outputs = {};  // the names that later steps may use
-  bool needs_source = false;   // destroys data: a step that proves a source must come before it
+  // What the safety rules look at (run/safety.h).
+  bool needs_source = false;   // takes data away: a step that proves a source for it must come before
   bool proves_source = false;  // once it has succeeded, there is something to restore from
+  Writers writers = Writers::kSame;
   // Asks the world what must be known to reconcile or undo; durable before act() begins. Must only observe.
   Result<Value> (*prepare)(StepContext&) = nullptr;
   Result<Value> (*act)(StepContext&) =

@@ -260,6 +260,21 @@ TEST(ARun, NothingAfterAFailedStepRuns) {
   }
 }
 
+TEST(ARun, WhoseSourceWasNotProvedTakesNothingAway) {
+  for (const bool proves : {true, false}) {
+    Plan plan =
+        a_plan({a_step("look", "postgres.find_point"), a_step("aside", "postgres.set_aside", {"look"})});
+    for (Step& step : plan.steps) step.action.with = {{"datastore", "users"}};
+    if (!proves) plan.steps[0].action.with = {{"datastore", "others"}};
+    Story story(plan, 1);
+    story.find_type = story.world().find_type = find_emptied_type;
+    const RunState state = story.carry_to_its_end();
+    EXPECT_EQ(state.end()->outcome, proves ? RunOutcome::kSucceeded : RunOutcome::kFailed);
+    EXPECT_EQ(story.world().happened("aside"), proves);
+    EXPECT_EQ(state.at("aside").attempts.size(), proves ? 1u : 0u) << "refused before its intent";
+  }
+}
+
 // --- the plans that ship
 
 TEST(EachShippedPlan, EndsTheSameWhereverItsEngineIsKilled) {

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 
 #include <fstream>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -319,6 +320,80 @@ TEST_F(Runs, WhileEverythingIsHaltedNothingChanges) {
   ASSERT_TRUE(exit.ok());
   EXPECT_EQ(exit->code, kDone) << exit->output;
   EXPECT_THAT(exit->output, HasSubstr("who is doing this?"));
+}
+
+// --- rules that no plan can switch off
+
+class SafetyRules : public Runs {
+ protected:
+  SafetyRules() {
+    write("daruma.yaml",
+          "state: state\n"
+          "repository: {key: {file: none.key}, copies: [{name: here, url: \"file:///nonexistent/daruma\"}]}\n"
+          "datastores: {db: {kind: postgres, connection: {host: /nonexistent}, service: pg, data_directory: "
+          "data}}\n"
+          "services: {pg: {runtime: process, command: [touch, started], directory: .}}\n"
+          "plans: [plans/*.yaml]\n");
+    std::filesystem::create_directories(path("data"));
+    write("data/PG_VERSION", "15\n");
+    std::filesystem::create_directory(path("dumps"));
+    write("dumps/all_databases_20261121_030000.sql",
+          "--\n-- PostgreSQL database cluster dump\n--\n\nCREATE ROLE a;\n\n--\n"
+          "-- PostgreSQL database cluster dump complete\n--\n");
+  }
+  void expect_untouched() const {
+    std::set<std::string> here;
+    for (const auto& entry : std::filesystem::directory_iterator(scratch_.path()))
+      here.insert(entry.path().filename());
+    EXPECT_THAT(here, testing::IsSubsetOf({"daruma.yaml", "data", "dumps", "plans", "state", "server"}));
+    EXPECT_EQ(text_of(path("data/PG_VERSION")), "15\n");
+    EXPECT_FALSE(std::filesystem::exists(path("state/services/pg")));
+  }
+};
+
+TEST_F(SafetyRules, DataWhoseProvenSourceWasLostStaysWhereItIs) {
+  plan("careless",
+       "  backup: {do: postgres.find_backup, with: {directory: dumps}}\n"
+       "  lose:\n"
+       "    do: exec\n"
+       "    with: {command: [rm, $steps.backup.file]}\n"
+       "    approve: {question: {ja: 消す, en: remove it}}\n"
+       "  aside: {do: postgres.set_aside, with: {datastore: db}, needs: [lose]}\n");
+  const ProcessExit exit = run({"recover", "careless", "--yes"});
+  EXPECT_EQ(exit.code, kFailed);
+  EXPECT_THAT(exit.output,
+              AllOf(HasSubstr("safety rule 'at least one good copy stays'"), HasSubstr("'db'"),
+                    HasSubstr("what step 'backup' proved is of no use any more"), HasSubstr("begin anew")));
+  EXPECT_FALSE(std::filesystem::exists(attempt(newest(), "aside.1"))) << "it never began";
+  expect_untouched();
+}
+
+TEST_F(SafetyRules, NoSecondServerOfTheSameDataIsStarted) {
+  const auto server = *processes_->start({.argv = {"sleep", "600"}, .working_directory = path("data")});
+  write("data/postmaster.pid", fmt::format("{}\n{}\n", server->pid(), path("data").string()));
+  plan("again", "  start: {do: service.start, with: {service: pg}}\n");
+  const ProcessExit exit = run({"recover", "again", "--yes"});
+  EXPECT_EQ(exit.code, kFailed);
+  EXPECT_THAT(exit.output,
+              AllOf(HasSubstr("safety rule 'never two writers'"),
+                    HasSubstr(fmt::format("process {}, which service 'pg' did not start", server->pid())),
+                    HasSubstr("pg_ctl stop -D " + path("data").string())));
+  plan("more", "  scale: {do: service.scale, with: {service: pg, instances: 2}}\n");
+  const ProcessExit more = run({"recover", "more", "--yes"});
+  EXPECT_EQ(more.code, kFailed);
+  EXPECT_THAT(more.output, HasSubstr("2 instances of service 'pg' would write the data of 'db'"));
+  expect_untouched();
+}
+
+TEST_F(SafetyRules, AServerThatNobodyCanAskIsNotPromoted) {
+  plan("promote",
+       "  promote: {do: postgres.promote, with: {datastore: db}, approve: {question: {ja: 昇格, en: "
+       "promote}}}\n");
+  const ProcessExit exit = run({"recover", "promote", "--yes"});
+  EXPECT_EQ(exit.code, kFailed);
+  EXPECT_THAT(exit.output,
+              AllOf(HasSubstr("safety rule 'never two writers'"), HasSubstr("does not say whom it follows")));
+  expect_untouched();
 }
 
 }  // namespace

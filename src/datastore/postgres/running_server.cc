@@ -35,13 +35,19 @@ std::optional<int> pid_in_file(FileSystem& fs, const Path& directory) {
 
 }  // namespace
 
+std::optional<int> running_postmaster(FileSystem& fs, const Path& data_directory) {
+  const auto pid = pid_in_file(fs, data_directory);
+  if (!pid) return std::nullopt;
+  std::error_code ignored;
+  const auto works_in = working_directory(fs, *pid);
+  const bool there = !works_in || *works_in == std::filesystem::weakly_canonical(data_directory, ignored);
+  return there ? pid : std::nullopt;
+}
+
 std::optional<int> running_server(FileSystem& fs, const Path& data_directory) {
+  if (const auto pid = running_postmaster(fs, data_directory)) return pid;
   std::error_code ignored;
   const Path directory = std::filesystem::weakly_canonical(data_directory, ignored);
-  if (const auto pid = pid_in_file(fs, data_directory)) {
-    const auto works_in = working_directory(fs, *pid);
-    if (!works_in || *works_in == directory) return pid;
-  }
   const auto processes = fs.list_dir("/proc");
   if (!processes.ok()) return std::nullopt;
   for (const DirectoryEntry& entry : *processes) {

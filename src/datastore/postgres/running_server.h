@@ -15,5 +15,7 @@ namespace daruma::postgres {
 // The process id of one that runs there; nullopt: none does. A process that lives under the number in
 // postmaster.pid and does not let itself be looked at counts as one.
 std::optional<int> running_server(FileSystem& fs, const Path& data_directory);
+// The same by its postmaster.pid alone: the server itself, not a child that outlived it.
+std::optional<int> running_postmaster(FileSystem& fs, const Path& data_directory);
 
 }  // namespace daruma::postgres

@@ -168,6 +168,7 @@ StepType postgres_restore_beside_step() {
           .timeout = std::chrono::hours(4),
           .inputs = kInputs,
           .outputs = kOutputs,
+          .proves_source = true,
           .prepare = prepare,
           .act = act,
           .preview = preview,

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include "datastore/postgres/running_server.h"
 #include "os/files.h"
 #include "run/steps/inputs.h"
 #include "run/steps/postgres_database.h"
@@ -23,9 +22,7 @@ Result<Path> aside_directory(const StepContext& context) {
   if (info.ok() && info->type != FileType::kDirectory)
     return Error{Errc::kRefused, fmt::format("{} is no directory", directory.string())};
   if (!info.ok() && !info.is(Errc::kNotFound)) return info.error();
-  if (const auto pid = postgres::running_server(context.fs, directory))
-    return Error{Errc::kRefused,
-                 fmt::format("a PostgreSQL server (process {}) runs in {}", *pid, directory.string())};
+  DR_OK(check_no_server(context, directory));
   return directory;
 }
 
@@ -130,6 +127,7 @@ StepType postgres_discard_aside_step() {
           .timeout = std::chrono::minutes(30),
           .inputs = kInputs,
           .outputs = kOutputs,
+          .needs_source = true,
           .prepare = prepare,
           .act = act,
           .preview = preview,

@@ -5,7 +5,6 @@
 #include "base/size.h"
 #include "datastore/postgres/control_file.h"
 #include "datastore/postgres/recovery_config.h"
-#include "datastore/postgres/running_server.h"
 #include "os/files.h"
 #include "os/owner.h"
 #include "run/steps/inputs.h"
@@ -208,10 +207,7 @@ Status undo(StepContext& context) {
   Path directory;
   DR_TRY(const bool made, is_made(context, directory));
   if (!made) return {};
-  if (const auto pid = postgres::running_server(context.fs, directory))
-    return Error{Errc::kRefused,
-                 fmt::format("a PostgreSQL server (process {}) runs in {}", *pid, directory.string()),
-                 "stop it first"};
+  DR_OK(check_no_server(context, directory));
   const Path abandoned = directory.string() + ".abandoned-" + digits_of(context.clock.now());
   DR_OK(context.fs.rename(directory, abandoned));
   DR_OK(context.fs.sync_dir(directory.parent_path()));

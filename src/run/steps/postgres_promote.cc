@@ -63,7 +63,17 @@ Result<Preview> preview(StepContext& context) {
                  by_hand(context)};
 }
 
-constexpr InputRow kInputs[] = {kPostgresDatastore, kPostgresDatabase, kPostgresUser, kPostgresPassword};
+constexpr InputRow kInputs[] = {
+    kPostgresDatastore,
+    {.name = "primary",
+     .kind = InputRow::Kind::kDatastore,
+     .help = "the datastore it followed: its service must be stopped"},
+    {.name = "fenced_by",
+     .help = "where no service of ours runs the one it followed: who made sure that it takes no writes, "
+             "$steps.ID.by of a `manual` step"},
+    kPostgresDatabase,
+    kPostgresUser,
+    kPostgresPassword};
 constexpr std::string_view kOutputs[] = {"promoted"};
 
 }  // namespace
@@ -76,6 +86,7 @@ StepType postgres_promote_step() {
           .timeout = std::chrono::minutes(5),
           .inputs = kInputs,
           .outputs = kOutputs,
+          .writers = Writers::kPromotes,
           .prepare = prepare,
           .act = act,
           .preview = preview,

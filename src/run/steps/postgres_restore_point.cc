@@ -4,7 +4,6 @@
 
 #include "base/size.h"
 #include "datastore/postgres/restore.h"
-#include "datastore/postgres/running_server.h"
 #include "datastore/postgres/wal_get.h"
 #include "os/environment.h"
 #include "os/files.h"
@@ -101,9 +100,7 @@ Status give(StepContext& context, const Path& directory, Owner owner) {
 }
 
 Status remove_half(StepContext& context, const Path& directory) {
-  if (const auto pid = postgres::running_server(context.fs, directory))
-    return Error{Errc::kRefused,
-                 fmt::format("a PostgreSQL server (process {}) runs in {}", *pid, directory.string())};
+  DR_OK(check_no_server(context, directory));
   DR_OK(remove_tree(context.fs, directory));
   return remove_tree(context.fs, tablespaces_of(directory));
 }
@@ -168,10 +165,7 @@ Status undo(StepContext& context) {
   if (!whole) {
     DR_OK(remove_half(context, directory));
   } else {
-    if (const auto pid = postgres::running_server(context.fs, directory))
-      return Error{Errc::kRefused,
-                   fmt::format("a PostgreSQL server (process {}) runs in {}", *pid, directory.string()),
-                   "stop it first"};
+    DR_OK(check_no_server(context, directory));
     const Path abandoned = directory.string() + ".abandoned-" + digits_of(context.clock.now());
     DR_OK(context.fs.rename(directory, abandoned));
     DR_OK(context.fs.sync_dir(directory.parent_path()));

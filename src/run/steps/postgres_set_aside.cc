@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "datastore/postgres/running_server.h"
 #include "os/files.h"
 #include "run/steps/inputs.h"
 #include "run/steps/postgres_database.h"
@@ -27,10 +26,7 @@ Result<Path> directory_of(const StepContext& context) {
 
 // kRefused: a server runs in it, or its service is up and would start one.
 Status check_stopped(StepContext& context, const Path& directory) {
-  if (const auto pid = postgres::running_server(context.fs, directory))
-    return Error{Errc::kRefused,
-                 fmt::format("a PostgreSQL server (process {}) runs in {}", *pid, directory.string()),
-                 "stop it first; nothing was touched"};
+  DR_OK(check_no_server(context, directory));
   DR_TRY(const DatastoreConfig* datastore, datastore_input(context, DatastoreKind::kPostgres));
   const ServiceConfig* service = context.config.service(datastore->service);
   if (service == nullptr) return {};

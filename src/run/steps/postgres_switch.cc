@@ -193,6 +193,7 @@ StepType postgres_switch_step() {
       .timeout = std::chrono::minutes(2),
       .inputs = kInputs,
       .outputs = kOutputs,
+      .needs_source = true,
       .prepare = prepare,
       .act = act,
       .preview = preview,

@@ -46,6 +46,8 @@ std::string facts(const StepType& type) {
                      words(type.after_crash));
   if (type.preview == nullptr) out += "; no preview";
   if (type.undo != nullptr) out += "; can be undone";
+  if (type.needs_source) out += "; refused until the run has proved a source";
+  if (type.proves_source) out += "; proves a source";
   return out;
 }
 
