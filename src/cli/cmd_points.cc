@@ -90,7 +90,8 @@ Result<std::vector<std::string>> datastores_of(const App& app, const Repository&
                                                const std::vector<std::string>& named) {
   if (!named.empty()) return named;
   std::set<std::string> names;
-  for (const DatastoreConfig& datastore : app.config->datastores) names.insert(datastore.name);
+  for (const DatastoreConfig& datastore : app.config->datastores)
+    if (datastore.kind == DatastoreKind::kPostgres) names.insert(datastore.name);
   DR_TRY(const auto commits, repository.commits([](const std::string&, const Error&) {}));
   for (const auto& stored : commits) names.insert(stored.commit.datastore);
   return std::vector<std::string>(names.begin(), names.end());

@@ -70,6 +70,9 @@ for system in lastminutestay ai-micro-service; do
   daruma $system plan check >"$scratch/check.out" 2>&1 || fail "a plan of $system is wrong: $(cat "$scratch/check.out")"
 done
 
+daruma lastminutestay points >"$scratch/points.out" 2>&1 || fail "no points: $(cat "$scratch/points.out")"
+grep -q 'backup cache' "$scratch/points.out" && fail 'points proposes a backup of Redis, which this version refuses'
+
 cache='.parts[] | select(.system == "LastMinuteStay" and .part == "Redis")'
 kill -KILL "$(status | jq "$cache.pid")"
 until [[ $(status | jq -r "$cache.state") == down ]]; do :; done
