@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "run/redactor.h"
+
 namespace daruma::run {
 namespace {
 
@@ -22,6 +24,21 @@ Approval approval_in(const Value::Map& with) {
   if (groups && groups->list())
     for (const Value& group : *groups->list()) wanted.groups.push_back(to_text(group));
   return wanted;
+}
+
+// What a step is given must be what was meant: where it holds a value out of which a secret was taken,
+// nothing is changed by it.
+Status check_whole(const Order& order) {
+  const bool of_earlier = order.call != Order::Call::kAct;
+  if (!was_taken_from(order.with) &&
+      !(of_earlier && (was_taken_from(order.recorded) || was_taken_from(order.outputs))))
+    return {};
+  return Error{Errc::kRefused,
+               fmt::format("what step '{}' is given comes from a step whose output held a secret, and a "
+                           "secret was taken out of it",
+                           order.step),
+               "give a step its secrets as references, {env: NAME} or {file: PATH}; where the secret is a "
+               "common word, change it"};
 }
 
 class Engine {
@@ -130,9 +147,10 @@ class Engine {
                                                                  : Status();
   }
 
-  // An undo that may not begin counts as one that failed: what is next to undo is then thought over.
+  // An undo that may not begin counts as one that failed: what is next to undo is then thought over. What
+  // cannot be reconciled, a person is asked.
   Status refuse(const Start& move, const Order& order, const Error& why) {
-    if (move.verb != Verb::kUndo) return append({StepRefused{move.step, why.what, why.hint}});
+    if (move.verb == Verb::kAct) return append({StepRefused{move.step, why.what, why.hint}});
     const Ended ended{Outcome::kFailed, true, why.what, why.hint, {}, {}, ""};
     return append({StepStarted{move.step, move.attempt, move.verb, state_.epoch(), order.with},
                    ended_event(move.step, move.attempt, ended)});
@@ -149,6 +167,8 @@ class Engine {
           {StepRefused{step.id, fmt::format("'{}' is not a kind of step that this daruma knows", order.type),
                        "run `daruma plan check`"}}));
     if (type->effect != Effect::kObserve && move.verb != Verb::kReconcile && parts_.stopped()) return false;
+    if (const Status whole = check_whole(order); type->effect != Effect::kObserve && !whole.ok())
+      return done(refuse(move, order, whole.error()));
     if (const Status safe = guard(step, *type, order, move.verb); !safe.ok())
       return done(refuse(move, order, safe.error()));
     const StepStarted started{step.id, move.attempt, move.verb, state_.epoch(), order.with};

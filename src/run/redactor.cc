@@ -99,4 +99,14 @@ Value Redactor::clean(const Value& value) const {
   return value;
 }
 
+bool was_taken_from(const Value& value) {
+  if (const auto* text = value.text()) return text->find(kInstead) != std::string::npos;
+  if (const auto* list = value.list()) return std::ranges::any_of(*list, was_taken_from);
+  if (const auto* map = value.map())
+    return std::ranges::any_of(*map, [](const auto& entry) {
+      return entry.first.find(kInstead) != std::string::npos || was_taken_from(entry.second);
+    });
+  return false;
+}
+
 }  // namespace daruma::run

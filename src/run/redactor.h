@@ -33,4 +33,7 @@ class Redactor {
   std::string held_;
 };
 
+// Whether a secret was taken out of some text in it: what is left is not what was meant.
+bool was_taken_from(const Value& value);
+
 }  // namespace daruma::run

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "os/files.h"
+#include "run/redactor.h"
 
 namespace daruma::run {
 namespace {
@@ -29,7 +30,8 @@ void collect(const Value& value, std::vector<SecretReference>& out) {
   }
 }
 
-Result<Value> perform(const StepType& type, Order::Call call, StepContext& context, const Path& attempt) {
+Result<Value> perform(const StepType& type, Order::Call call, StepContext& context, const Path& attempt,
+                      const Redactor& redactor) {
   if (call == Order::Call::kReconcile) {
     if (!type.reconcile) return Value().set("happened", "unknown");
     DR_TRY(const Happened happened, type.reconcile(context));
@@ -43,9 +45,16 @@ Result<Value> perform(const StepType& type, Order::Call call, StepContext& conte
   }
   if (type.prepare) {
     DR_TRY(context.recorded, type.prepare(context));
-    DR_OK(write_value(context.fs, attempt / "prepared.json", context.recorded));
+    DR_OK(write_value(context.fs, attempt / "prepared.json", redactor.clean(context.recorded)));
   }
   return type.act(context);
+}
+
+Result<Value> clean(const Redactor& redactor, const Result<Value>& answer) {
+  if (answer.ok()) return redactor.clean(*answer);
+  const Error& error = answer.error();
+  return Error{error.code, redactor.clean(std::string_view(error.what)),
+               redactor.clean(std::string_view(error.hint))};
 }
 
 }  // namespace
@@ -99,20 +108,22 @@ StepContext context_for(const RunnerWorld& world, const Config& config, const As
 }
 
 int act_step(const RunnerWorld& world, const Path& attempt, std::stop_token stop) {
+  const auto assignment = read_assignment(world.fs, attempt);
+  const Redactor redactor(assignment.ok() ? secrets_of(world.fs, *assignment) : std::vector<std::string>());
   const auto act = [&]() -> Result<Value> {
-    DR_TRY(const Assignment assignment, read_assignment(world.fs, attempt));
-    DR_TRY(const Config config, config_of(world.fs, assignment));
-    const StepType* type = find_step_type(assignment.order.type);
-    if (!type || (assignment.order.call == Order::Call::kAct && !type->act))
+    DR_OK(assignment);
+    DR_TRY(const Config config, config_of(world.fs, *assignment));
+    const StepType* type = find_step_type(assignment->order.type);
+    if (!type || (assignment->order.call == Order::Call::kAct && !type->act))
       return Error{Errc::kInvalid,
-                   fmt::format("'{}' is not a kind of step that acts", assignment.order.type)};
-    StepContext context = context_for(world, config, assignment, attempt, std::move(stop));
-    return perform(*type, assignment.order.call, context, attempt);
+                   fmt::format("'{}' is not a kind of step that acts", assignment->order.type)};
+    StepContext context = context_for(world, config, *assignment, attempt, std::move(stop));
+    return perform(*type, assignment->order.call, context, attempt, redactor);
   };
   const Result<Value> answer = act();
   if (!answer.ok()) fmt::print("{}\n", answer.error().what);
   std::fflush(stdout);
-  const Status written = write_answer(world.fs, attempt, answer);
+  const Status written = write_answer(world.fs, attempt, clean(redactor, answer));
   if (!written.ok()) fmt::print("{}\n", written.error().what);
   return written.ok() ? 0 : 1;
 }

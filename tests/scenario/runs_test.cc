@@ -111,6 +111,13 @@ finish: {report: true}
     return value.ok() ? *value : Value();
   }
 
+  void expect_nowhere_in_state(const std::string& secret) const {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(path("state")))
+      if (entry.is_regular_file()) {
+        EXPECT_THAT(text_of(entry.path()), Not(HasSubstr(secret))) << entry.path();
+      }
+  }
+
   std::unique_ptr<Clock> clock_ = real_clock();
   std::unique_ptr<ProcessRunner> processes_ = real_processes(*clock_);
   ScratchDir scratch_;
@@ -254,13 +261,29 @@ TEST_F(Runs, AGigabyteOfOutputIsCutAndFillsNothing) {
 TEST_F(Runs, ASecretNeverReachesTheDisk) {
   plan("tells",
        "  act: {do: exec, with: {command: [sh, -c, \"echo the password is $$TOLD\"], environment: {TOLD: "
-       "{env: A_SECRET}}}}\n");
+       "{env: A_SECRET}}}}\n"
+       "  give:\n"
+       "    do: exec\n"
+       "    with: {command: [sh, -c, \"echo $$TOLD; echo $$TOLD | base64\"], capture: true, "
+       "environment: {TOLD: {env: A_SECRET}}}\n");
   EXPECT_EQ(run({"recover", "tells", "--yes"}).code, kDone);
   EXPECT_THAT(text_of(attempt(newest(), "act.1") / "output"), HasSubstr("the password is [secret]"));
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(path("state")))
-    if (entry.is_regular_file()) {
-      EXPECT_THAT(text_of(entry.path()), Not(HasSubstr("tr0ub4dor"))) << entry.path();
-    }
+  EXPECT_THAT(text_of(attempt(newest(), "give.1") / "answer.json"), HasSubstr("[secret]"));
+  expect_nowhere_in_state("tr0ub4dor");
+  expect_nowhere_in_state("dHIwdWI0ZG9y");
+}
+
+TEST_F(Runs, NothingActsOnAnOutputOutOfWhichASecretWasTaken) {
+  plan("passes",
+       "  ask: {do: exec.observe, with: {command: [sh, -c, \"echo $$TOLD\"], capture: true, environment: "
+       "{TOLD: {env: A_SECRET}}}}\n"
+       "  use: {do: exec, with: {command: [touch, $steps.ask.output], directory: .}}\n");
+  const ProcessExit exit = run({"recover", "passes", "--yes"});
+  EXPECT_EQ(exit.code, kFailed);
+  EXPECT_THAT(exit.output, AllOf(HasSubstr("a secret was taken out"), HasSubstr("{env: NAME}")));
+  EXPECT_FALSE(std::filesystem::exists(path("[secret]")));
+  EXPECT_FALSE(std::filesystem::exists(attempt(newest(), "use.1"))) << "it never began";
+  expect_nowhere_in_state("tr0ub4dor");
 }
 
 TEST_F(Runs, APlanEditedMeanwhileChangesNothingOfItsRun) {
