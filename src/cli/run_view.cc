@@ -180,7 +180,7 @@ void RunView::show_step(const RunState& state, const StepEnded& ended) {
   const std::string outputs = at.phase == StepPhase::kSucceeded ? found(at.outputs) : "";
   line(when, look.colour, look.mark, title_of(step),
        outputs.empty() ? took(at)
-                       : fmt::format("{:<7} {}", took(at), paint(app_.out, Colour::kFaint, outputs)));
+                       : fmt::format("{:<7}  {}", took(at), paint(app_.out, Colour::kFaint, outputs)));
   if (at.phase != StepPhase::kFailed) return;
   say("               " + paint(app_.out, Colour::kRed, printable(at.error)));
   if (!at.hint.empty()) say("               " + printable(at.hint));
@@ -203,7 +203,7 @@ void RunView::show(const RunState& state, const JournalEvent& event) {
   if (const auto* ended = std::get_if<StepEnded>(&*body)) show_step(state, *ended);
   if (const auto* skipped = std::get_if<StepSkipped>(&*body))
     line(event.at, Colour::kFaint, "–", title_of(*state.step(skipped->step)),
-         "skipped unless " + skipped->why);
+         fmt::format("skipped (when: {})", skipped->why));
   if (const auto* refused = std::get_if<StepRefused>(&*body)) {
     line(event.at, Colour::kRed, "✗", title_of(*state.step(refused->step)), "did not begin");
     say("               " + paint(app_.out, Colour::kRed, printable(refused->error)));
@@ -268,7 +268,7 @@ std::string describe(const App& app, const RunState& state) {
     const StepState& at = state.at(step.id);
     const Look look = look_of(at);
     std::string right = took(at);
-    if (at.phase == StepPhase::kSkipped) right = "skipped unless " + at.skipped_because;
+    if (at.phase == StepPhase::kSkipped) right = fmt::format("skipped (when: {})", at.skipped_because);
     if (at.phase == StepPhase::kFailed) right = printable(at.error);
     if (at.phase == StepPhase::kAsking) right = "waits for approval";
     if (at.phase == StepPhase::kPerson) right = "waits for a person";

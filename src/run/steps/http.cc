@@ -34,7 +34,11 @@ constexpr InputRow kCheck[] = {
     kLacks,
     kJson,
     {"degraded", Kind::kBoolean, false, {}, "what `degraded` of the JSON body must be"},
-    {"age_most", Kind::kDuration, false, {}, "how old what is served may be: `ageSeconds` of the JSON body"},
+    {"age_most",
+     Kind::kDuration,
+     false,
+     {},
+     "how old what is served may be: `ageSeconds` of the JSON; with `degraded: false` it is fresh"},
     kTake,
 };
 constexpr InputRow kRequest[] = {

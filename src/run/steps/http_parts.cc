@@ -51,6 +51,8 @@ std::optional<std::string> wrong_in_json(const StepContext& context, const Value
 Result<std::optional<std::string>> wrong_in_age(const StepContext& context, const Value& json) {
   DR_TRY(const auto age_most, duration_input(context, "age_most"));
   if (!age_most) return std::optional<std::string>();
+  const Value* degraded = json.find("degraded");
+  if (degraded && degraded->boolean() && !*degraded->boolean()) return std::optional<std::string>();
   const Value* age = json.find("ageSeconds");
   const std::optional<double> seconds = !age             ? std::nullopt
                                         : age->integer() ? std::optional(static_cast<double>(*age->integer()))

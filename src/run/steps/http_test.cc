@@ -61,6 +61,8 @@ TEST_F(HttpSteps, WhatIsServedDegradedIsCheckedWithItsAge) {
   EXPECT_EQ(check({{"degraded", true}, {"age_most", "5m"}}), "");
   EXPECT_NE(check({{"degraded", true}, {"age_most", "1m"}}).find("90 s old, more than"), std::string::npos);
   EXPECT_EQ(check({{"degraded", false}}), server.url("/") + ": degraded is true instead of false");
+  server.answer(200, "", R"({"degraded":false})");
+  EXPECT_EQ(check({{"age_most", "1m"}}), "") << "what is fresh has no age";
 }
 
 TEST_F(HttpSteps, NobodyListeningIsUnavailable) {
