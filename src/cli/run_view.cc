@@ -224,15 +224,10 @@ void RunView::show(const RunState& state, const JournalEvent& event) {
   draw_running();
 }
 
-// With what earlier steps found filled in: nobody can agree to a name.
-static std::string question_of(const RunState& state, const Step& step) {
-  if (step.approve) return in_our_language(step.approve->question, title_of(step));
+// With what earlier steps found filled in: nobody can agree to a name, or do it.
+static std::string task_of(const RunState& state, const Step& step) {
   const auto inputs = state.inputs(step, Verb::kAct);
-  const Value with = inputs.ok() ? Value(*inputs) : Value(step.action.with);
-  const Value* question = with.find("question");
-  if (question == nullptr) return title_of(step);
-  if (!question->map()) return to_text(*question);
-  return in_our_language({question->text_at("ja"), question->text_at("en")}, title_of(step));
+  return (inputs.ok() ? Value(*inputs) : Value(step.action.with)).text_at("task", title_of(step));
 }
 
 std::string waits_for(const RunState& state) {
@@ -240,15 +235,16 @@ std::string waits_for(const RunState& state) {
   for (const Step& step : state.steps()) {
     const StepState& at = state.at(step.id);
     if (at.phase == StepPhase::kAsking && at.approval && !at.approval->granted) {
-      out += fmt::format("\n  ?  {}\n     {}", printable(question_of(state, step)),
-                         fmt::format("{} of {} approvals until {}Z", at.approval->given.size(),
-                                     at.approval->count, clock_time(at.approval->until)));
+      out +=
+          fmt::format("\n  ?  {}\n     {}", printable(in_our_language(state.question(step), title_of(step))),
+                      fmt::format("{} of {} approvals until {}Z", at.approval->given.size(),
+                                  at.approval->count, clock_time(at.approval->until)));
       if (!at.approval->groups.empty()) out += fmt::format(", of {}", fmt::join(at.approval->groups, ", "));
       out += fmt::format("\n     daruma approve {0} {1}        or: daruma approve {0} {1} --reject\n",
                          state.id(), step.id);
     }
     if (at.phase == StepPhase::kPerson) {
-      const std::string task = at.attempts.empty() ? Value(step.action.with).text_at("task", title_of(step))
+      const std::string task = at.attempts.empty() ? printable(task_of(state, step))
                                                    : fmt::format("did '{}' happen? {}", step.id, at.error);
       out += fmt::format("\n  ?  {}\n     daruma approve {} {}        or, if not: --reject\n", task,
                          state.id(), step.id);

@@ -56,6 +56,11 @@ class StepChecker {
     if (step.when)
       for (const std::string& name : step.when->names())
         check_reference(name, step.line, place + ".when", InputRow::Kind::kAny, at);
+    if (step.approve)
+      for (const std::string* text : {&step.approve->question.ja, &step.approve->question.en})
+        if (const auto names = names_in(Value(*text)); names.ok())
+          for (const std::string& name : *names)
+            check_reference(name, step.line, place + ".approve", InputRow::Kind::kAny, at);
     if (step.undo) check_action(*step.undo, step.line, place + ".undo", std::nullopt);
     if (!step.raise.empty()) check_plan_name(step.raise, step.line, place + ".raise");
     check_patience(step, type);

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "run/parameter.h"
 #include "run/step_inputs.h"
 
 namespace daruma::run {
@@ -305,6 +306,29 @@ TEST_F(Check, ErrorsComeFirstAndHaveTheirLine) {
   EXPECT_EQ(to_line(findings[0], "p.yaml"),
             "p.yaml:4: error: steps.f: no step type is named 'nobody'; docs/steps.md lists them");
   EXPECT_EQ(to_line(findings[1], "p.yaml"), "p.yaml: warning: head: 'version' is missing");
+}
+
+TEST_F(Check, WhatAQuestionTellsIsKnown) {
+  EXPECT_THAT(
+      found("  find: {do: backup.find}\n  a: {do: exec, with: {command: [ls]}, approve: {question: "
+            "{ja: \"${steps.find.fil} です\", en: \"use ${n}\"}}}\n"),
+      ElementsAre("steps.a.approve: 'steps.find.fil': backup.find gives no 'fil'; did you mean 'file'?"));
+}
+
+TEST(StepInputs, AnOptionalPathMayBeLeftEmpty) {
+  const InputRow rows[] = {{"file", Kind::kPath, false, {}, "which"}};
+  const StepType type{.name = "t", .summary = "", .inputs = rows};
+  EXPECT_EQ(to_json(*step_inputs(type, {{"file", ""}})), "{}");
+  const InputRow must[] = {{"file", Kind::kPath, true, {}, "which"}};
+  EXPECT_FALSE(step_inputs(StepType{.name = "t", .summary = "", .inputs = must}, {{"file", ""}}).ok());
+
+  Parameter parameter;
+  parameter.type = ParameterType::kPath;
+  EXPECT_FALSE(parameter_value(parameter, "").ok());
+  parameter.standard = "/data";
+  EXPECT_FALSE(parameter_value(parameter, "").ok());
+  parameter.standard = "";
+  EXPECT_TRUE(parameter_value(parameter, "").ok());
 }
 
 TEST(StepInputs, TakeDefaultsAndTheirKinds) {

@@ -18,7 +18,7 @@ constexpr ParameterTypeRow kTypes[] = {
     {"duration", ParameterType::kDuration, "a duration, as in 90s, 6h or 7d"},
     {"service", ParameterType::kService, "a service named in daruma.yaml"},
     {"datastore", ParameterType::kDatastore, "a datastore named in daruma.yaml"},
-    {"path", ParameterType::kPath, "a file or folder"},
+    {"path", ParameterType::kPath, "a file or folder; empty where its default is"},
     {"time", ParameterType::kTime, "a moment with its zone, as in 2026-11-22T10:42:00Z"},
     {"choice", ParameterType::kChoice, "one of the parameter's `choices`"},
 };
@@ -56,6 +56,7 @@ Result<Value> value_of_text(const Parameter& parameter, const std::string& text)
     case ParameterType::kService:
     case ParameterType::kDatastore:
     case ParameterType::kPath:
+      if (text.empty() && parameter.standard == Value("")) return Value(text);  // may be left empty
       if (text.empty()) return Error{Errc::kInvalid, "it is empty"};
       return Value(text);
     case ParameterType::kText:

@@ -59,6 +59,7 @@ class Linker {
       for (const std::string& name : step.when->names()) link_name(at["when"], name, Scope::kSteps, &step);
     // An undo acts when all is over, so it waits for nothing, but it may use what its own step returned.
     if (at["undo"] && at["undo"].IsMap()) link_texts(at["undo"]["with"], Scope::kSteps, nullptr);
+    if (at["approve"] && at["approve"].IsMap()) link_texts(at["approve"]["question"], Scope::kSteps, &step);
     if (step.action.type == kNest) check_nesting(at, step);
   }
 

@@ -171,7 +171,8 @@ Type<Retry> retry() {
 Type<Approval> approval() {
   return mapping<Approval>(
       {
-          field("question", &Approval::question, words(), required(), "what is agreed to"),
+          field("question", &Approval::question, words(), required(),
+                "what is agreed to; parameters and outputs of earlier steps are filled in"),
           field("count", &Approval::count, count(), standard("1"), "how many different people must agree"),
           field("groups", &Approval::groups, list(text("a group")), optional(),
                 "groups of the operating system they must be in; without it, as the target asks"),

@@ -144,6 +144,16 @@ TEST(PlanFile, NeedsAndReferencesMustNameSomething) {
       "5:24: steps.a: text 'a $service': inside a text write '${service}', or '$$service' for a dollar");
 }
 
+TEST(PlanFile, AStepWaitsForWhatItsQuestionTells) {
+  EXPECT_EQ(wrong(with_steps("  a: {do: x, approve: {question: {en: \"use ${steps.b.file}\"}}}\n")),
+            "5:39: steps.a: 'steps.b.file': no step is named 'b'; allowed: a");
+  const auto plan = parse_plan(with_steps("  b: {do: x}\n  a: {do: x, approve: {question: {en: \"use "
+                                          "${steps.b.file} of ${service}\"}}}\n"),
+                               "p.yaml");
+  ASSERT_TRUE(plan.ok()) << plan.error().what;
+  EXPECT_EQ(plan->steps[1].needs, std::vector<std::string>{"b"});
+}
+
 TEST(PlanFile, AnUndoMayUseWhatItsOwnStepReturned) {
   EXPECT_EQ(wrong(with_steps("  a: {do: x, undo: {do: y, with: {file: $steps.a.file}}}\n")), "nothing");
 }

@@ -90,6 +90,20 @@ Result<Value::Map> RunState::inputs(const Step& step, Verb verb) const {
   return type ? step_inputs(*type, *filled.map()) : *filled.map();
 }
 
+Text RunState::question(const Step& step) const {
+  Value asked;
+  if (step.approve)
+    asked = Value(Value::Map{{"ja", step.approve->question.ja}, {"en", step.approve->question.en}});
+  else if (const auto given = step.action.with.find("question"); given != step.action.with.end())
+    asked = given->second;
+  if (asked.is_null()) return {};
+  const Lookup outer = [this](std::string_view name) { return value_of(name); };
+  if (auto filled = fill(asked, lookup_for(created_->plan, step, outer)); filled.ok())
+    asked = *std::move(filled);
+  if (asked.map()) return {asked.text_at("ja"), asked.text_at("en")};
+  return {to_text(asked), to_text(asked)};
+}
+
 std::vector<std::string> RunState::failed_steps() const {
   std::vector<std::string> failed;
   for (const Step& step : steps_)

@@ -152,6 +152,9 @@ class RunState {
 
   // The inputs of a step, filled in, with defaults. kInvalid: a reference that stands for nothing.
   Result<Value::Map> inputs(const Step& step, Verb verb) const;
+  // What people are asked before it, with parameters and what earlier steps found filled in, as far as they
+  // are known; empty: nothing is asked.
+  Text question(const Step& step) const;
   // What an approval of this step agrees to.
   Result<std::string> inputs_hash(const Step& step) const;
   // kRefused, with the reason: this person may not, or nothing is asked.

@@ -127,6 +127,21 @@ class ARunOf {
   uint64_t position_ = 0;
 };
 
+TEST(RunState, AQuestionTellsWhatEarlierStepsFound) {
+  std::vector<Step> steps{step("look", "look"), step("own", "destroy", {"look"}),
+                          step("gate", "approve", {"look"})};
+  steps[1].approve.emplace().question = {"${steps.look.file} を使う", "use ${steps.look.file} for $$5"};
+  steps[2].action.with = {{"question", "go on with ${steps.look.file}"}};
+  ARunOf run(steps);
+  const auto asked = [&](const char* id) { return run.state.question(*run.state.step(id)).en; };
+  EXPECT_EQ(asked("look"), "");
+  EXPECT_EQ(asked("gate"), "go on with ${steps.look.file}") << "not known yet";
+  run.starts("look").ends("look", Outcome::kSucceeded, Value::Map{{"file", "a.dump"}});
+  EXPECT_EQ(asked("own"), "use a.dump for $5");
+  EXPECT_EQ(run.state.question(*run.state.step("own")).ja, "a.dump を使う");
+  EXPECT_EQ(asked("gate"), "go on with a.dump");
+}
+
 TEST(RunState, StepsWithoutNeedsStartTogetherAndTheOthersWait) {
   ARunOf run({step("a", "look"), step("b", "look"), step("c", "look", {"a", "b"})});
   EXPECT_THAT(run.moves(), ElementsAre("start a", "start b"));

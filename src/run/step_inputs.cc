@@ -84,6 +84,8 @@ Result<Value::Map> step_inputs(const StepType& type, const Value::Map& filled) {
     names.emplace_back(row.name);
     const auto given = filled.find(row.name);
     Value value = given == filled.end() ? Value() : given->second;
+    // A parameter that was left empty.
+    if (row.kind == Kind::kPath && !row.required && value == Value("")) value = Value();
     if (value.is_null() && !row.standard.empty()) {
       const auto standard =
           row.kind == Kind::kText ? Result<Value>(Value(row.standard)) : parse_json(row.standard);
