@@ -71,6 +71,45 @@ TEST_F(AskingHere, OneYesAgreesOnce) {
   EXPECT_EQ(put.size(), 1U);
 }
 
+TEST_F(AskingHere, ATaskIsDoneOrNotAndThenWhy) {
+  using What = AskHere::What;
+  asking.ask("fence", What::kIsItDone);
+  for (const char* line : {"yes", "no", "no ", "not yet"}) type(line);
+  EXPECT_TRUE(put.empty());
+  EXPECT_THAT(out.text(), HasSubstr("'no' is neither done, nor no and why"));
+  type("no  the switch has no power");
+  ASSERT_EQ(put.size(), 1U);
+  EXPECT_EQ(put[0].kind, run::Request::Kind::kAnswer);
+  EXPECT_FALSE(put[0].yes);
+  EXPECT_EQ(put[0].reason, "the switch has no power");
+  asking.ask("cable", What::kIsItDone);
+  type("done");
+  ASSERT_EQ(put.size(), 2U);
+  EXPECT_TRUE(put[1].yes);
+}
+
+TEST_F(AskingHere, WhetherItHappenedIsYesOrNo) {
+  asking.ask("flush", AskHere::What::kDidItHappen);
+  type("done");
+  EXPECT_TRUE(put.empty());
+  type("no");
+  ASSERT_EQ(put.size(), 1U);
+  EXPECT_EQ(put[0].kind, run::Request::Kind::kAnswer);
+  EXPECT_FALSE(put[0].yes);
+}
+
+TEST_F(AskingHere, SeveralAreAskedOneAfterTheOther) {
+  asking.ask("first");
+  asking.ask("second", AskHere::What::kIsItDone);
+  EXPECT_THAT(out.text(), testing::Not(HasSubstr("second")));
+  type("yes");
+  EXPECT_THAT(out.text(), HasSubstr("when second is done"));
+  type("done");
+  ASSERT_EQ(put.size(), 2U);
+  EXPECT_EQ(put[1].step, "second");
+  EXPECT_FALSE(asking.waits());
+}
+
 TEST_F(AskingHere, WhereNobodySitsNobodyIsAsked) {
   somebody = false;
   asking.ask("restore");

@@ -1,11 +1,37 @@
+#include <mutex>
+
 #include <fmt/format.h>
 
 #include "cli/commands.h"
+#include "cli/cut_off_runs.h"
 #include "cli/json.h"
 #include "cli/session.h"
 
 namespace daruma {
 namespace {
+
+// One line at a time, whichever thread has something to say.
+class Teller {
+ public:
+  explicit Teller(App& app) : app_(app) {}
+
+  void say(bool alarm, std::string_view kind, const std::string& name, const std::string& text) {
+    const std::lock_guard one_at_a_time(saying_);
+    if (app_.json) {
+      Json line = Json::object();
+      line.set("at", app_.clock.now()).set("alarm", alarm).set(kind, name).set("text", text);
+      app_.out.write(line.compact() + "\n");
+    } else {
+      app_.out.write(fmt::format("{} {} {}: {}\n", to_rfc3339(app_.clock.now()),
+                                 alarm ? paint(app_.out, Colour::kRed, "ALARM") : "     ", name, text));
+    }
+    app_.out.flush();
+  }
+
+ private:
+  App& app_;
+  std::mutex saying_;
+};
 
 Status serve(App& app) {
   DR_TRY(const Session session, open_session(app));
@@ -17,21 +43,13 @@ Status serve(App& app) {
     DR_TRY(ProtectedDatastore target, protected_datastore(app, *datastore));
     options.datastores.push_back(std::move(target));
   }
+  Teller teller(app);
   options.on_message = [&](const ProtectionMessage& message) {
-    if (app.json) {
-      Json line = Json::object();
-      line.set("at", app.clock.now())
-          .set("alarm", message.alarm)
-          .set("datastore", message.datastore)
-          .set("text", message.text);
-      app.out.write(line.compact() + "\n");
-    } else {
-      app.out.write(fmt::format("{} {} {}: {}\n", to_rfc3339(app.clock.now()),
-                                message.alarm ? paint(app.out, Colour::kRed, "ALARM") : "     ",
-                                message.datastore, message.text));
-    }
-    app.out.flush();
+    teller.say(message.alarm, "datastore", message.datastore, message.text);
   };
+  const CutOffRuns runs(app, [&](bool alarm, const std::string& run, const std::string& text) {
+    teller.say(alarm, "run", run, text);
+  });
   return protect(*session.repository, state, app.clock, options, app.stop);
 }
 

@@ -171,7 +171,7 @@ constexpr std::array<CommandRow, 23> kCommands{{
      .summary = "capture the log and take snapshots, until stopped",
      .details = "Receives the log of every datastore with `capture` as it is written, and takes\n"
                 "snapshots when they are due. SIGTERM or Ctrl-C ends it in good order; after a\n"
-                "crash it goes on where it was.",
+                "crash it goes on where it was. When it starts, it resumes runs whose daruma died.",
      .run = &run_serve},
     {.name = "backup",
      .group = Group::kEveryDay,

@@ -1,6 +1,7 @@
 #include "cli/run_session.h"
 
 #include <algorithm>
+#include <csignal>
 
 #include <fmt/format.h>
 
@@ -73,6 +74,27 @@ Status anchor(App& app, RunPlace& place) {
                anchored.error().hint};
 }
 
+// What an event asks of people; when a run is taken over, everything that waits for them.
+std::vector<std::pair<std::string, AskHere::What>> asked_by(const RunState& state,
+                                                            const JournalEvent& event) {
+  using What = AskHere::What;
+  const auto body = event_of(event);
+  if (!body.ok()) return {};
+  if (const auto* asked = std::get_if<ApprovalAsked>(&*body)) return {{asked->step, What::kMayItGoOn}};
+  if (const auto* asked = std::get_if<PersonAsked>(&*body))
+    return {{asked->step, asked->attempt == 0 ? What::kIsItDone : What::kDidItHappen}};
+  std::vector<std::pair<std::string, What>> all;
+  if (!std::holds_alternative<EngineTook>(*body)) return all;
+  for (const Step& step : state.steps()) {
+    const StepState& at = state.at(step.id);
+    if (at.phase == StepPhase::kAsking && at.approval && !at.approval->granted)
+      all.emplace_back(step.id, What::kMayItGoOn);
+    if (at.phase == StepPhase::kPerson)
+      all.emplace_back(step.id, at.attempts.empty() ? What::kIsItDone : What::kDidItHappen);
+  }
+  return all;
+}
+
 }  // namespace
 
 Result<RunState> carry_out_here(App& app, RunPlace& place, const std::string& id, bool confirms, bool wait) {
@@ -88,7 +110,8 @@ Result<RunState> carry_out_here(App& app, RunPlace& place, const std::string& id
   parts.safety = real_safety_world(world, *app.config);
   const Person us = person_of(this_user());
   AskHere here(app.out, real_keyboard(), [&](const Request& request) { control->put(request, us); });
-  const bool may_agree = before.created().by_starter && wait && !app.json;
+  const bool may_answer = wait && !app.json;
+  const bool may_agree = may_answer && before.created().by_starter;
   parts.letter = [&] {
     here.listen();
     if (!here.waits()) view.tick();  // or what is being typed is wiped away
@@ -105,15 +128,18 @@ Result<RunState> carry_out_here(App& app, RunPlace& place, const std::string& id
   };
   parts.on_event = [&](const RunState& state, const JournalEvent& event) {
     view.show(state, event);
-    const auto asked = event_of(event);
-    const auto* approval = asked.ok() ? std::get_if<ApprovalAsked>(&*asked) : nullptr;
     here.follow(state);
-    if (approval && confirms && state.created().by_starter)
-      control->put({.step = approval->step, .reason = "--yes"}, us);
-    else if (approval && may_agree)
-      here.ask(approval->step);
+    for (const auto& [step, what] : asked_by(state, event)) {
+      const bool approval = what == AskHere::What::kMayItGoOn;
+      if (approval && confirms && state.created().by_starter)
+        control->put({.step = step, .reason = "--yes"}, us);
+      else if (approval ? may_agree : may_answer)
+        here.ask(step, what);
+    }
   };
   auto state = carry_out(parts, id, seat.epoch, this_pid(), app.stop);
+  // Ctrl-C is a person's word; SIGTERM is also what a machine says that goes down.
+  if (state.ok() && !state->end() && (!wait || stop_signal() == SIGINT)) DR_OK(place.leave(id));
   return state;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <climits>
 #include <cstdlib>
@@ -36,6 +37,12 @@ Path this_program() {
   return *program;
 }
 
+namespace {
+std::atomic<int> first_stop_signal = 0;
+}
+
+int stop_signal() { return first_stop_signal; }
+
 void install_stop_signals(std::stop_source source) {
   sigset_t signals;
   sigemptyset(&signals);
@@ -47,6 +54,7 @@ void install_stop_signals(std::stop_source source) {
   std::thread([source = std::move(source), signals]() mutable {
     int number = 0;
     sigwait(&signals, &number);
+    first_stop_signal = number;
     source.request_stop();
     sigwait(&signals, &number);
     ::_exit(128 + number);

@@ -23,6 +23,8 @@ Path this_program();
 
 // SIGTERM and SIGINT request a stop of the source; a second one ends the process at once.
 void install_stop_signals(std::stop_source source);
+// The first of these signals that came; 0: none did.
+int stop_signal();
 
 // No core dumps, not traceable: what holds keys must not leave them on disk.
 void forbid_core_dumps();

@@ -92,7 +92,28 @@ Result<Seat> RunPlace::take(const RunState& run) {
         fmt::format("see it: daruma runs {}", taking.run)};
   DR_TRY(const auto taken,
          journal_->append(target_stream(target), taking.position, {{kTaken, Value().set("run", run.id())}}));
+  if (const Status gone = fs_->remove_file(left_mark(run.id())); !gone.ok() && !gone.is(Errc::kNotFound))
+    return gone.error();
   return Seat{*std::move(lock), taken.back().position};
+}
+
+Status RunPlace::leave(const std::string& run) { return replace_file(*fs_, left_mark(run), {}); }
+
+Result<std::vector<Standing>> RunPlace::standing(const FindType& find_type) {
+  DR_TRY(const auto halt, halted());
+  std::vector<Standing> out;
+  for (const Target target : {Target::kProduction, Target::kStaging, Target::kSandbox}) {
+    DR_TRY(const auto held, holder(target, find_type));
+    if (!held) continue;
+    DR_TRY(const bool carried, is_carried(held->run));
+    if (carried) continue;
+    DR_TRY(const RunState state, load_run(*journal_, held->run, find_type));
+    DR_TRY(const bool left, exists(*fs_, left_mark(held->run)));
+    out.push_back({held->run, state.abort() ? "it is being aborted"
+                              : left        ? "it was left on purpose"
+                                            : halt.value_or("")});
+  }
+  return out;
 }
 
 Result<bool> RunPlace::is_carried(const std::string& run) {

@@ -24,6 +24,12 @@ struct Holder {
   std::string by;
 };
 
+// A run that has not ended and that nobody carries out.
+struct Standing {
+  std::string run;
+  std::string left;  // why nobody but a person goes on with it; "": whoever carried it out died
+};
+
 // The right to carry a run out.
 struct Seat {
   std::unique_ptr<FileLock> lock;
@@ -51,6 +57,10 @@ class RunPlace {
   Result<std::optional<Holder>> holder(Target target, const FindType& find_type);
   // Whether some process carries this run out now.
   Result<bool> is_carried(const std::string& run);
+  // Whoever carried it out leaves it to a person on purpose, until it is taken again.
+  Status leave(const std::string& run);
+  // One for each target at most.
+  Result<std::vector<Standing>> standing(const FindType& find_type);
   // The global stop lever: while it is pulled, nothing changes. nullopt: it is not; else who pulled it, and
   // why.
   Result<std::optional<std::string>> halted();
@@ -65,6 +75,7 @@ class RunPlace {
     std::string run;
   };
   Result<Taking> last_taking(Target target);
+  Path left_mark(const std::string& run) const { return directory(run) / "left"; }
 
   FileSystem* fs_;
   Clock* clock_;

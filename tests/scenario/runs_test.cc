@@ -346,6 +346,91 @@ TEST_F(Runs, WhileEverythingIsHaltedNothingChanges) {
   EXPECT_THAT(exit->output, HasSubstr("who is doing this?"));
 }
 
+// --- what `daruma serve` does about a run that was cut off
+
+class ServedRuns : public Runs {
+ protected:
+  ServedRuns() {
+    write("daruma.yaml",
+          fmt::format("state: state\n"
+                      "repository: {{key: {{file: k.key}}, copies: [{{name: here, url: \"file://{}\"}}]}}\n"
+                      "datastores:\n"
+                      "  db: {{kind: postgres, connection: {{host: /nonexistent}}, capture: {{slot: d}}}}\n"
+                      "targets: {{production: {{}}}}\n"
+                      "plans: [plans/*.yaml]\n",
+                      path("repository").string()));
+    EXPECT_EQ(run({"init"}).code, kDone);
+    std::string steps = "  agreed: {do: approve, with: {question: go on}}\n";
+    std::string before = "agreed";
+    for (const std::string step : {"one", "two", "three"}) {
+      steps += fmt::format(
+          "  {0}: {{do: exec, with: {{command: [sh, -c, \"echo {0} >>done; sleep 1\"], directory: ., "
+          "after_crash: ask}}, needs: [{1}]}}\n",
+          step, before);
+      before = step;
+    }
+    plan("served", steps);
+  }
+  std::unique_ptr<Process> serve() const {
+    Command serving = command({"serve"});
+    serving.output = path("serve.log");
+    return *processes_->start(serving);
+  }
+  void wait_for_word(const std::string& word) const {
+    wait_until("serve says: " + word,
+               [&] { return text_of(path("serve.log")).find(word) != std::string::npos; });
+  }
+};
+
+TEST_F(ServedRuns, ARunThatWasCutOffIsFinishedWithoutAnybodyTyping) {
+  auto engine = start({"recover", "served", "--yes"});
+  wait_until("the first step acts", [&] { return std::filesystem::exists(path("done")); });
+  engine.reset();  // SIGKILL
+  const std::string id = newest();
+  const auto serving = serve();
+  wait_until("the run has ended", [&] { return state_of(id) == "succeeded"; });
+  EXPECT_EQ(text_of(path("done")), "one\ntwo\nthree\n");
+  wait_for_word(id + ": recovered");
+  EXPECT_THAT(text_of(attempt(id, "resume.log")), HasSubstr("three"));
+}
+
+TEST_F(ServedRuns, ARunThatSomebodyLeftIsLeftAloneAndNamed) {
+  EXPECT_EQ(run({"recover", "served", "--no-wait"}).code, kWaits);
+  const std::string id = newest();
+  {
+    const auto serving = serve();
+    wait_for_word(id + ": stands still: it was left on purpose; go on with it: daruma resume " + id);
+  }
+  EXPECT_EQ(run({"approve", id, "agreed"}).code, kDone);
+  auto engine = start({"resume", id});
+  wait_until("the first step acts", [&] { return std::filesystem::exists(path("done")); });
+  ASSERT_TRUE(engine->signal(SIGINT).ok());
+  EXPECT_EQ(engine->wait(clock_->after(1min))->code, kFailed);
+  std::filesystem::remove(path("serve.log"));
+  const auto serving = serve();
+  wait_for_word(id + ": stands still: it was left on purpose");
+  EXPECT_EQ(state_of(id), "stands still");
+}
+
+TEST_F(ServedRuns, WhatIsCarriedOutOrHaltedIsLeftAlone) {
+  auto engine = start({"recover", "served"});
+  wait_until("the gate is reached",
+             [&] { return !newest().empty() && state_of(newest()) == "waits for a person"; });
+  const std::string id = newest();
+  const auto beside = serve();
+  wait_for_word("db: ");  // by then it has looked at the runs
+  EXPECT_EQ(run({"approve", id, "agreed"}).code, kDone);
+  wait_until("the first step acts", [&] { return std::filesystem::exists(path("done")); });
+  EXPECT_EQ(run({"halt", "--reason", "look first"}).code, kDone);
+  engine.reset();
+  EXPECT_THAT(text_of(path("serve.log")), Not(HasSubstr(id)));
+  std::filesystem::remove(path("serve.log"));
+  ASSERT_TRUE(beside->signal(SIGTERM).ok());
+  ASSERT_TRUE(beside->wait(clock_->after(1min)).ok());
+  const auto serving = serve();
+  wait_for_word(id + ": stands still: halted by");
+}
+
 // --- rules that no plan can switch off
 
 class SafetyRules : public Runs {

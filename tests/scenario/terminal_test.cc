@@ -127,6 +127,22 @@ TEST_F(Terminal, YesTypedUnderTheQuestionLetsTheRunGoOn) {
   EXPECT_TRUE(done());
 }
 
+TEST_F(Terminal, ATaskIsAnsweredWhereTheRunIsWatched) {
+  write("gate.yaml",
+        "plan: gate\ntitle: {en: A task, ja: 作業}\nsteps:\n"
+        "  cable: {do: manual, with: {task: Pull the cable}}\n"
+        "  switch: {do: manual, with: {task: Turn it off}, needs: [cable]}\nfinish: {report: false}\n");
+  AtTerminal recover(scratch_.path(), {"recover", "gate"});
+  ASSERT_TRUE(recover.shows("when cable is done")) << recover.screen();
+  recover.type("done");
+  ASSERT_TRUE(recover.shows("when switch is done")) << recover.screen();
+  recover.type("no");
+  ASSERT_TRUE(recover.shows("neither done, nor no and why")) << recover.screen();
+  recover.type("no it has no power");
+  EXPECT_EQ(recover.exit_code(), 1) << recover.screen();
+  EXPECT_NE(recover.screen().find("it has no power"), std::string::npos) << recover.screen();
+}
+
 TEST_F(Terminal, NoTypedUnderTheQuestionEndsTheRun) {
   AtTerminal recover(scratch_.path(), {"recover", "gate"});
   ASSERT_TRUE(recover.shows("yes or no")) << recover.screen();
