@@ -320,6 +320,33 @@ TEST_F(Runs, ADryRunDoesNothing) {
   EXPECT_FALSE(std::filesystem::exists(path("state")));
 }
 
+TEST_F(Runs, ADryRunSaysWhatIsSkippedAndWhatCouldBeginNow) {
+  write("plans/foresee.yaml", R"(plan: foresee
+title: {ja: 予見, en: What is foreseen}
+params: {last_resort: {type: boolean, default: false}}
+preconditions: [{do: exec.observe, with: {command: ["true"]}}, {do: exec.observe, with: {command: ["false"]}}]
+steps:
+  look: {do: exec.observe, with: {command: ["true"]}, on_failure: continue}
+  gone: {do: exec.observe, with: {command: ["true"]}, when: last_resort}
+  after: {do: exec.observe, with: {command: ["true"]}, when: steps.gone.succeeded}
+  perhaps: {do: exec.observe, with: {command: ["true"]}, when: steps.look.failed}
+finish: {report: false}
+)");
+  const ProcessExit exit = run({"recover", "foresee", "--dry-run"});
+  EXPECT_EQ(exit.code, kDone) << exit.output;
+  EXPECT_THAT(exit.output, AllOf(HasSubstr("when last_resort: does not hold, so it is skipped"),
+                                 HasSubstr("when steps.gone.succeeded: does not hold"),
+                                 HasSubstr("when steps.look.failed: decided when it runs"),
+                                 HasSubstr("before the first step: exec.observe: holds now"),
+                                 HasSubstr("'exec.observe' is not met"), HasSubstr("could begin now")));
+  const Value told = run_json({"recover", "foresee", "--dry-run"});
+  const Value::List& steps = *told.find("steps")->list();
+  EXPECT_EQ(*steps[0].find("runs"), Value(true));
+  EXPECT_EQ(*steps[2].find("runs"), Value(false));
+  EXPECT_TRUE(steps[3].find("runs")->is_null());
+  EXPECT_FALSE(std::filesystem::exists(path("state")));
+}
+
 TEST_F(Runs, WithTheJournalsDiskFullNothingBegins) {
   if (!SmallDisk::possible()) GTEST_SKIP() << "only root may mount a small file system here";
   std::filesystem::create_directory(path("state"));
@@ -487,6 +514,8 @@ TEST_F(SafetyRules, NoSecondServerOfTheSameDataIsStarted) {
               AllOf(HasSubstr("safety rule 'never two writers'"),
                     HasSubstr(fmt::format("process {}, which service 'pg' did not start", server->pid())),
                     HasSubstr("pg_ctl stop -D " + path("data").string())));
+  const ProcessExit dry = run({"recover", "again", "--dry-run"});
+  EXPECT_THAT(dry.output, HasSubstr("not now: safety rule 'never two writers'"));
   plan("more", "  scale: {do: service.scale, with: {service: pg, instances: 2}}\n");
   const ProcessExit more = run({"recover", "more", "--yes"});
   EXPECT_EQ(more.code, kFailed);
