@@ -13,7 +13,8 @@ namespace {
 
 bool is_set(const char* name) { return !daruma::environment_variable(name).value_or("").empty(); }
 
-// NO_COLOR and CLICOLOR_FORCE as other programs understand them: the second is for whoever passes our output on.
+// NO_COLOR and CLICOLOR_FORCE as other programs understand them: the second is for whoever passes our output
+// on.
 daruma::Output::Kind kind_of(int descriptor) {
   if (isatty(descriptor) == 1) return {daruma::terminal_columns().value_or(80), !is_set("NO_COLOR")};
   return {std::nullopt, is_set("CLICOLOR_FORCE") && !is_set("NO_COLOR")};
