@@ -1,20 +1,16 @@
 #include "base/digest.h"
 
-#include <fmt/format.h>
 #include <openssl/sha.h>
 
 namespace daruma {
 
-Sha256 sha256(std::string_view bytes) {
-  Sha256 digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
+Sha256 sha256(BytesView bytes) {
+  Sha256 digest;
+  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
+         reinterpret_cast<unsigned char*>(digest.data()));
   return digest;
 }
 
-std::string sha256_hex(std::string_view bytes) {
-  std::string out;
-  for (const uint8_t byte : sha256(bytes)) out += fmt::format("{:02x}", byte);
-  return out;
-}
+std::string sha256_hex(BytesView bytes) { return to_hex(sha256(bytes)); }
 
 }  // namespace daruma

@@ -4,16 +4,18 @@
 #pragma once
 
 #include <array>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "base/bytes.h"
+
 namespace daruma {
 
-using Sha256 = std::array<uint8_t, 32>;
+using Sha256 = std::array<std::byte, 32>;
 
-Sha256 sha256(std::string_view bytes);
-// Of 64 lower-case letters and digits.
-std::string sha256_hex(std::string_view bytes);
+Sha256 sha256(BytesView bytes);
+// 64 lower-case hex digits.
+std::string sha256_hex(BytesView bytes);
+inline std::string sha256_hex(std::string_view text) { return sha256_hex(as_bytes(text)); }
 
 }  // namespace daruma

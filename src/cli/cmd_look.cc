@@ -1,8 +1,8 @@
+#include "base/shell_word.h"
 #include "cli/commands.h"
 #include "cli/look_view.h"
 #include "cli/run_view.h"
 #include "os/environment.h"
-#include "run/steps/inputs.h"
 #include "watch/gather.h"
 
 namespace daruma {
@@ -11,7 +11,7 @@ namespace {
 // Commands of ours must find the configuration that was looked at.
 void name_configuration(std::vector<std::string>& commands, const Path& file) {
   for (std::string& command : commands)
-    if (command.starts_with("daruma ")) command += " -c " + run::shell_word(file.string());
+    if (command.starts_with("daruma ")) command += " -c " + shell_word(file.string());
 }
 
 }  // namespace

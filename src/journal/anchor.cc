@@ -23,8 +23,7 @@ Result<JournalHead> parse(const Note& note) {
 }  // namespace
 
 Status put_journal_anchor(Repository& repository, const WriterId& writer, const JournalHead& head) {
-  const Value body(
-      Value::Map{{"number", head.number}, {"hash", to_hex(std::as_bytes(std::span(head.hash)))}});
+  const Value body(Value::Map{{"number", head.number}, {"hash", to_hex(head.hash)}});
   DR_OK(put_note(repository, kTopic, writer, to_json(body)));
   return {};
 }

@@ -10,7 +10,7 @@ namespace {
 
 JournalHead head_of(uint64_t number) {
   JournalHead head{number, {}};
-  head.hash.fill(static_cast<uint8_t>(number));
+  head.hash.fill(static_cast<std::byte>(number));
   return head;
 }
 

@@ -1,10 +1,8 @@
 #include "journal/chain.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 
-#include "base/bytes.h"
+#include "base/digest.h"
 
 namespace daruma {
 namespace {
@@ -25,16 +23,14 @@ Status check_name(std::string_view what, const std::string& name) {
 EventHash chain_hash(const EventHash& previous, const WrittenEvent& event) {
   ByteWriter out;
   out.put_string(kDomain);
-  for (const uint8_t byte : previous) out.put(byte);
+  out.put_bytes(previous);
   out.put(event.number);
   out.put_string(event.stream);
   out.put(event.position);
   out.put(static_cast<uint64_t>(event.at.micros));
   out.put_string(event.kind);
   out.put_string(event.body);
-  EventHash hash;
-  SHA256(reinterpret_cast<const unsigned char*>(out.view().data()), out.size(), hash.data());
-  return hash;
+  return sha256(out.view());
 }
 
 Result<WrittenEvent> write_event(const std::string& stream, const NewEvent& event) {

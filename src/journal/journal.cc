@@ -85,7 +85,7 @@ class Writer {
                 .bind(4, event.at.micros)
                 .bind(5, event.kind)
                 .bind(6, event.body)
-                .bind_blob(7, std::as_bytes(std::span(head.hash)))
+                .bind_blob(7, head.hash)
                 .run());
     }
     request.answer = {};

@@ -12,7 +12,6 @@
 // Owns:    its database file. Several processes may have it open.
 #pragma once
 
-#include <array>
 #include <functional>
 #include <map>
 #include <memory>
@@ -20,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "base/digest.h"
 #include "base/guarded.h"
 #include "base/time.h"
 #include "base/value.h"
@@ -31,7 +31,7 @@ namespace daruma {
 inline constexpr const char* kJournalFile = "journal.db";  // in the state directory
 
 // SHA-256.
-using EventHash = std::array<uint8_t, 32>;
+using EventHash = Sha256;
 
 struct JournalEvent {
   uint64_t number = 0;    // in the whole journal, from 1

@@ -82,7 +82,7 @@ TEST_F(JournalFileTest, AnAnchorThatIsNotThereAnyMoreIsNamed) {
   EXPECT_THAT(why(check(later)),
               HasSubstr("event 7 is anchored outside and is not here: the journal ends at 2"));
   JournalHead other = *disk_.journal().head();
-  other.hash[0] ^= 1;
+  other.hash[0] ^= std::byte{1};
   EXPECT_THAT(why(check(other)), HasSubstr("event 2 is another than the one anchored outside"));
 }
 

@@ -1,7 +1,8 @@
 #include "repository/commit.h"
 
 #include <fmt/format.h>
-#include <openssl/sha.h>
+
+#include "base/digest.h"
 
 namespace daruma {
 namespace {
@@ -77,11 +78,6 @@ std::string pack_name(const PackId& pack) {
   return fmt::format("packs/{}/{}", hex.substr(0, 2), hex);
 }
 
-CommitHash hash_object(BytesView object) {
-  CommitHash hash;
-  SHA256(reinterpret_cast<const unsigned char*>(object.data()), object.size(),
-         reinterpret_cast<unsigned char*>(hash.bytes.data()));
-  return hash;
-}
+CommitHash hash_object(BytesView object) { return {sha256(object)}; }
 
 }  // namespace daruma

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 #include <sodium.h>
 
 #include <charconv>
 #include <optional>
 
+#include "base/digest.h"
 #include "repository/aead.h"
 
 namespace daruma {
@@ -26,10 +26,12 @@ SecretKey derive(const SecretKey& master, uint64_t subkey) {
   return key;
 }
 
-std::string check_of(std::string_view lines) {
-  std::array<std::byte, SHA256_DIGEST_LENGTH> digest;
-  SHA256(raw(as_bytes(lines)), lines.size(), raw_out(digest));
-  return to_hex(BytesView(digest).first(4));
+std::string check_of(std::string_view lines) { return sha256_hex(lines).substr(0, 8); }
+
+std::array<std::byte, 16> first_half(const Sha256& digest) {
+  std::array<std::byte, 16> out;
+  std::copy_n(digest.begin(), out.size(), out.begin());
+  return out;
 }
 
 // The rest of the line "NAME rest" if the next line of `text` is one; eats the line.
@@ -128,13 +130,7 @@ Result<SecretKey> stretch(std::string_view passphrase, const PassphraseHeader& h
   return key;
 }
 
-std::array<std::byte, 16> checksum(BytesView bytes) {
-  std::array<std::byte, SHA256_DIGEST_LENGTH> digest;
-  SHA256(raw(bytes), bytes.size(), raw_out(digest));
-  std::array<std::byte, 16> out;
-  std::copy_n(digest.begin(), out.size(), out.begin());
-  return out;
-}
+std::array<std::byte, 16> checksum(BytesView bytes) { return first_half(sha256(bytes)); }
 
 struct PassphraseObject {
   RepositoryId repository;
@@ -249,14 +245,12 @@ std::array<std::byte, 16> Keys::hash(HashDomain domain, BytesView data) const {
     ~Context() { EVP_MD_CTX_free(context); }
   };
   static thread_local Context scratch;
-  std::array<std::byte, SHA256_DIGEST_LENGTH> digest;
+  Sha256 digest;
   const EVP_MD_CTX* primed = states_->by_domain[static_cast<size_t>(domain)];
   DR_CHECK(EVP_MD_CTX_copy_ex(scratch.context, primed) == 1);
   DR_CHECK(EVP_DigestUpdate(scratch.context, data.data(), data.size()) == 1);
   DR_CHECK(EVP_DigestFinal_ex(scratch.context, raw_out(digest), nullptr) == 1);
-  std::array<std::byte, 16> out;
-  std::copy_n(digest.begin(), out.size(), out.begin());
-  return out;
+  return first_half(digest);
 }
 
 }  // namespace daruma

@@ -5,9 +5,8 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
-#include "base/bytes.h"
+#include "base/digest.h"
 #include "run/parameter.h"
 
 namespace daruma::run {
@@ -245,14 +244,7 @@ void fields(Io& io, T& part) {
 
 }  // namespace
 
-std::string hash_of(const FrozenPlan& plan) {
-  const std::string text = to_json(to_value(plan));
-  Bytes digest(32);
-  unsigned size = 0;
-  DR_CHECK(EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(digest.data()), &size,
-                      EVP_sha256(), nullptr) == 1);
-  return to_hex(digest);
-}
+std::string hash_of(const FrozenPlan& plan) { return sha256_hex(to_json(to_value(plan))); }
 
 Value to_value(const FrozenPlan& plan) { return Saver::save(plan); }
 

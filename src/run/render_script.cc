@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/shell_word.h"
 #include "report/wording.h"
 #include "run/graph.h"
 #include "run/plan_links.h"

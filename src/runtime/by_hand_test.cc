@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include "runtime/runtime.h"
-#include "runtime/shell_word.h"
 
 namespace daruma::runtime {
 namespace {
@@ -60,14 +59,6 @@ TEST_F(ByHand, OfAProcess) {
 TEST_F(ByHand, WhatCannotBeDoneIsAComment) {
   for (const auto runtime : {Runtime::kDocker, Runtime::kSystemd})
     EXPECT_TRUE(lines(runtime, "scale")[0].starts_with("# "));
-}
-
-TEST(ShellWord, IsQuotedWhereAShellWouldReadItOtherwise) {
-  EXPECT_EQ(shell_word("auth-service@1.service"), "auth-service@1.service");
-  EXPECT_EQ(shell_word("two words"), "'two words'");
-  EXPECT_EQ(shell_word("a'b"), "'a'\\''b'");
-  EXPECT_EQ(shell_word("$HOME"), "'$HOME'");
-  EXPECT_EQ(shell_word(""), "''");
 }
 
 }  // namespace

@@ -6,11 +6,11 @@
 
 #include <fmt/format.h>
 
+#include "base/shell_word.h"
 #include "os/environment.h"
 #include "os/files.h"
 #include "os/process_table.h"
 #include "runtime/output_log.h"
-#include "runtime/shell_word.h"
 
 namespace daruma::runtime {
 namespace {

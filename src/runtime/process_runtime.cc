@@ -4,11 +4,11 @@
 
 #include <fmt/format.h>
 
+#include "base/shell_word.h"
 #include "os/files.h"
 #include "os/unix_socket.h"
 #include "runtime/leftovers.h"
 #include "runtime/output_log.h"
-#include "runtime/shell_word.h"
 
 namespace daruma::runtime {
 namespace {

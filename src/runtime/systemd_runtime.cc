@@ -6,10 +6,10 @@
 
 #include <fmt/format.h>
 
+#include "base/shell_word.h"
 #include "base/value.h"
 #include "os/process_table.h"
 #include "runtime/output_log.h"
-#include "runtime/shell_word.h"
 
 namespace daruma::runtime {
 namespace {

@@ -1,8 +1,8 @@
 #include "service/migrations.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
+#include "base/digest.h"
 #include "os/files.h"
 
 namespace daruma::service {
@@ -21,14 +21,6 @@ struct Migration {
   std::string sql, sha256;
 };
 
-std::string sha256_of(const std::string& text) {
-  Bytes digest(32);
-  unsigned size = 0;
-  DR_CHECK(EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(digest.data()), &size,
-                      EVP_sha256(), nullptr) == 1);
-  return to_hex(digest);
-}
-
 Result<std::vector<Migration>> read_migrations(FileSystem& fs, const Path& directory) {
   DR_TRY(const auto entries, fs.list_dir(directory));
   std::vector<Migration> found;
@@ -40,7 +32,7 @@ Result<std::vector<Migration>> read_migrations(FileSystem& fs, const Path& direc
                                                entry.name, directory.string(), expected)};
     DR_TRY(const Bytes bytes, read_file(fs, directory / entry.name, kFileMax));
     std::string sql(as_text(bytes));
-    found.push_back({entry.name.substr(0, entry.name.size() - 4), sql, sha256_of(sql)});
+    found.push_back({entry.name.substr(0, entry.name.size() - 4), sql, sha256_hex(sql)});
   }
   if (found.empty()) return Error{Errc::kInvalid, "no migrations (NNNN_name.sql) in " + directory.string()};
   return found;

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "base/shell_word.h"
 #include "run/step_type.h"
-#include "run/steps/inputs.h"
 #include "watch/judge_parts.h"
 
 namespace daruma::watch {
@@ -170,7 +170,7 @@ std::string_view placeholder(ParameterType type) {
 }
 
 std::string recover_line(const Plan& plan, const std::string& root, const Facts& facts) {
-  std::string line = "daruma recover " + run::shell_word(plan.name);
+  std::string line = "daruma recover " + shell_word(plan.name);
   const std::set<std::string> ours = one_with(root, facts);
   for (const run::Parameter& parameter : plan.parameters) {
     if (parameter.standard) continue;
@@ -208,15 +208,15 @@ Next by_hand(const std::string& root, const Facts& facts) {
   }
   for (const DiskFacts& disk : facts.disks)
     if (subject_of(disk) == root)
-      return {.commands = {fmt::format("du -xhd 2 {} | sort -h | tail -n 20",
-                                       run::shell_word(disk.path.string()))},
-              .why = text("see what fills the disk", "ディスクを埋めているものを確認します")};
+      return {
+          .commands = {fmt::format("du -xhd 2 {} | sort -h | tail -n 20", shell_word(disk.path.string()))},
+          .why = text("see what fills the disk", "ディスクを埋めているものを確認します")};
   const DatastoreFacts* datastore = datastore_of(facts, root);
   if (!datastore) return {};
   const ConnectionConfig& to = datastore->config.connection;
   const bool redis = datastore->config.kind == DatastoreKind::kRedis;
   std::string line = redis ? "redis-cli -h " : "pg_isready -h ";
-  line += run::shell_word(to.host);
+  line += shell_word(to.host);
   if (to.port != 0) line += fmt::format(" -p {}", to.port);
   return {.commands = {line + (redis ? " ping" : "")},
           .why = text("daruma.yaml names no service that runs it, and no plan fits it",

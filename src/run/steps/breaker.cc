@@ -1,6 +1,7 @@
 // breaker.*: circuit breakers of services that list them (requirements L6, L7, L21).
 #include <fmt/format.h>
 
+#include "base/shell_word.h"
 #include "probe/http.h"
 #include "run/steps/families.h"
 #include "run/steps/http_parts.h"

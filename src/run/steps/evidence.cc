@@ -1,10 +1,11 @@
 // What is kept before anything is changed: logs, the runtime's own view, files; and resource readings.
 #include <fmt/format.h>
-#include <openssl/sha.h>
 
 #include <algorithm>
 #include <set>
 
+#include "base/digest.h"
+#include "base/shell_word.h"
 #include "base/size.h"
 #include "os/environment.h"
 #include "os/files.h"
@@ -42,13 +43,6 @@ constexpr InputRow kCapture[] = {
 constexpr std::string_view kLogsOutputs[] = {"files", "bytes"};
 constexpr std::string_view kResourcesOutputs[] = {"memory_bytes", "cpu_percent", "processes"};
 constexpr std::string_view kCaptureOutputs[] = {"directory", "manifest", "sha256", "files", "missing"};
-
-std::string sha256_of(BytesView bytes) {
-  std::array<std::byte, SHA256_DIGEST_LENGTH> digest{};
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-         reinterpret_cast<unsigned char*>(digest.data()));
-  return to_hex(digest);
-}
 
 uint32_t lines_wanted(const StepContext& context) {
   return static_cast<uint32_t>(std::clamp<int64_t>(integer_input(context, "lines", 100), 1, kLinesMost));
@@ -148,7 +142,7 @@ class Keeper {
     }
     while (!names_.insert(name).second) name = "another-" + name;
     DR_OK(write(name, *content));
-    const std::string hash = sha256_of(*content);
+    const std::string hash = sha256_hex(*content);
     fmt::print("{}  {} ({})\n", hash, name, human_bytes(content->size()));
     files_.emplace_back(Value::Map{{"name", name},
                                    {"of", of},
@@ -172,7 +166,7 @@ class Keeper {
       return Error{Errc::kFailed, "not everything could be kept: " + to_json(Value(missing_))};
     return Value(Value::Map{{"directory", directory_.native()},
                             {"manifest", (directory_ / "manifest.json").native()},
-                            {"sha256", sha256_of(as_bytes(manifest))},
+                            {"sha256", sha256_hex(manifest)},
                             {"files", Value(files_)},
                             {"missing", Value(missing_)}});
   }

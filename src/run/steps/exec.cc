@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/shell_word.h"
 #include "run/steps/families.h"
 #include "run/steps/inputs.h"
 

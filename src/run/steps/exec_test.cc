@@ -82,11 +82,6 @@ TEST_F(ExecSteps, APreviewRunsNothing) {
   EXPECT_TRUE(scratch.fs().info(scratch.path() / "made").is(Errc::kNotFound));
 }
 
-TEST(ShellWords, AreQuotedWhereAShellNeedsIt) {
-  EXPECT_EQ(shell_line({"curl", "http://h/a?b=1&c=2", "it's", ""}),
-            R"(curl 'http://h/a?b=1&c=2' 'it'\''s' '')");
-}
-
 class WaitSteps : public ExecSteps {};
 
 TEST_F(WaitSteps, WaitsUntilAUrlAnswersWell) {

@@ -1,6 +1,7 @@
 // Steps that move the run itself: most are carried out by the engine.
 #include <fmt/format.h>
 
+#include "base/shell_word.h"
 #include "run/steps/families.h"
 #include "run/steps/inputs.h"
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "base/shell_word.h"
 #include "run/steps/inputs.h"
 
 namespace daruma::run {

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/shell_word.h"
+
 namespace daruma::run {
 namespace {
 
@@ -192,28 +194,6 @@ const Value* value_at(const Value& value, std::string_view path) {
     }
   }
   return at;
-}
-
-std::string shell_word(std::string_view word) {
-  const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("-_./:=@%+,").find(c) != std::string_view::npos;
-  };
-  if (!word.empty() && std::all_of(word.begin(), word.end(), plain)) return std::string(word);
-  std::string out = "'";
-  for (const char c : word) {
-    if (c == '\'')
-      out += "'\\''";
-    else
-      out += c;
-  }
-  return out + "'";
-}
-
-std::string shell_line(const std::vector<std::string>& argv) {
-  std::string out;
-  for (const std::string& word : argv) out += (out.empty() ? "" : " ") + shell_word(word);
-  return out;
 }
 
 }  // namespace daruma::run

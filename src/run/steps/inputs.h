@@ -1,4 +1,4 @@
-// run/steps/inputs.h: reads the filled inputs of a step, and writes commands as a person would type them.
+// run/steps/inputs.h: reads the filled inputs of a step.
 //
 // The inputs are of the kinds that the type's table says (run/check.h has seen to it); what a table cannot
 // say, as that a service exists, is checked here.
@@ -51,9 +51,5 @@ std::string shown_secret(const Value& value);
 
 // The value at a path as in "results.0.id"; nullptr: nothing is there.
 const Value* value_at(const Value& value, std::string_view path);
-
-// A word as a shell needs it: as it is where it can be, else in single quotes.
-std::string shell_word(std::string_view word);
-std::string shell_line(const std::vector<std::string>& argv);
 
 }  // namespace daruma::run

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "base/shell_word.h"
 #include "probe/json_lines.h"
 #include "run/steps/families.h"
 #include "run/steps/inputs.h"

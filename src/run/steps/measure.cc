@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "base/guarded.h"
+#include "base/shell_word.h"
 #include "probe/http.h"
 #include "run/steps/families.h"
 #include "run/steps/http_parts.h"

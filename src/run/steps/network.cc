@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/shell_word.h"
 #include "probe/dns.h"
 #include "probe/http.h"
 #include "run/steps/families.h"

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/shell_word.h"
 #include "os/files.h"
 #include "run/steps/inputs.h"
 #include "run/steps/postgres_database.h"

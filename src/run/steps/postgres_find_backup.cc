@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/shell_word.h"
 #include "base/size.h"
 #include "base/table.h"
 #include "datastore/postgres/dump_files.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/shell_word.h"
 #include "base/size.h"
 #include "datastore/postgres/control_file.h"
 #include "datastore/postgres/recovery_config.h"

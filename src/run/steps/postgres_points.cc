@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/shell_word.h"
 #include "base/size.h"
 #include "base/table.h"
 #include "datastore/postgres/restore.h"

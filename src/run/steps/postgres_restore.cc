@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/shell_word.h"
 #include "base/size.h"
 #include "datastore/postgres/dump_restore.h"
 #include "datastore/postgres/running_server.h"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/shell_word.h"
 #include "base/size.h"
 #include "datastore/postgres/restore.h"
 #include "datastore/postgres/wal_get.h"

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/shell_word.h"
 #include "base/table.h"
 #include "run/steps/inputs.h"
 

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "base/shell_word.h"
 #include "base/size.h"
 #include "os/files.h"
 #include "run/steps/inputs.h"

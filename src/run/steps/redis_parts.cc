@@ -4,6 +4,7 @@
 
 #include <charconv>
 
+#include "base/shell_word.h"
 #include "base/size.h"
 #include "run/steps/inputs.h"
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/shell_word.h"
 #include "probe/http.h"
 #include "probe/postgres.h"
 #include "probe/redis.h"

@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "ai-micro-api-admin/names.h"
+#include "base/digest.h"
 #include "library/common.h"
 #include "library/database.h"
 #include "library/json.h"
@@ -15,6 +16,7 @@ namespace aimicro {
 
 using daruma::Errc;
 using daruma::Error;
+using daruma::sha256_hex;
 using daruma::Status;
 using daruma::service::Claims;
 using daruma::service::Method;

@@ -6,6 +6,7 @@
 
 #include "ai-micro-api-admin/document_files.h"
 #include "ai-micro-api-admin/names.h"
+#include "base/digest.h"
 #include "library/common.h"
 #include "library/database.h"
 #include "library/people.h"
@@ -15,6 +16,7 @@ namespace aimicro {
 
 using daruma::Errc;
 using daruma::Result;
+using daruma::sha256_hex;
 using daruma::Status;
 using daruma::service::PostgresSession;
 using daruma::service::Settings;

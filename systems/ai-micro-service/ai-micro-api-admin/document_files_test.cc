@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "base/digest.h"
 #include "library/common.h"
 #include "os/files.h"
 #include "os/scratch_dir.h"
@@ -12,6 +13,7 @@ namespace {
 
 using daruma::as_bytes;
 using daruma::Errc;
+using daruma::sha256_hex;
 using testing::ElementsAre;
 
 class DocumentFilesTest : public testing::Test {

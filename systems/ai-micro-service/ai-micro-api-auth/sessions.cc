@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include "base/digest.h"
 #include "library/common.h"
 
 namespace aimicro {
@@ -10,6 +11,7 @@ using daruma::Duration;
 using daruma::Errc;
 using daruma::Error;
 using daruma::Result;
+using daruma::sha256_hex;
 using daruma::Status;
 using daruma::service::RedisReply;
 using daruma::service::Task;

@@ -1,8 +1,6 @@
 #include "library/common.h"
 
-#include <openssl/evp.h>
-
-#include "base/bytes.h"
+#include "base/digest.h"
 
 namespace aimicro {
 
@@ -54,14 +52,6 @@ std::string uuid_text(std::array<std::byte, 16> bytes, unsigned version) {
   std::string text = daruma::to_hex(bytes);
   for (const size_t dash : {8U, 13U, 18U, 23U}) text.insert(dash, 1, '-');
   return text;
-}
-
-std::array<std::byte, 32> sha256(std::string_view bytes) {
-  std::array<std::byte, 32> digest{};
-  unsigned size = 0;
-  DR_CHECK(EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(digest.data()), &size,
-                      EVP_sha256(), nullptr) == 1);
-  return digest;
 }
 
 void log_error(Worker& worker, const Request& request, const char* dependency, const Error& error) {
@@ -137,13 +127,11 @@ std::string new_uuid(daruma::Random& random) {
 }
 
 std::string uuid_of(std::string_view name) {
-  const auto digest = sha256(name);
+  const auto digest = daruma::sha256(daruma::as_bytes(name));
   std::array<std::byte, 16> bytes;
   std::copy_n(digest.begin(), bytes.size(), bytes.begin());
   return uuid_text(bytes, 8);
 }
-
-std::string sha256_hex(std::string_view bytes) { return daruma::to_hex(sha256(bytes)); }
 
 std::optional<size_t> characters_in(std::string_view text) {
   size_t count = 0;

@@ -45,7 +45,6 @@ bool is_uuid(std::string_view text);
 std::string new_uuid(daruma::Random& random);
 // The one whose first bytes are the hash of `name`: the same on every machine, for example data.
 std::string uuid_of(std::string_view name);
-std::string sha256_hex(std::string_view bytes);
 // Characters in UTF-8; nullopt when it is not UTF-8.
 std::optional<size_t> characters_in(std::string_view text);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/digest.h"
 #include "library/common.h"
 #include "library/json.h"
 #include "os/files.h"
@@ -13,6 +14,7 @@ namespace aimicro {
 using daruma::Errc;
 using daruma::Error;
 using daruma::Path;
+using daruma::sha256_hex;
 using daruma::Status;
 using daruma::service::Request;
 using daruma::service::Response;

@@ -1,12 +1,11 @@
 #include "lastminutestay/api/booking_request.h"
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
 
-#include "base/bytes.h"
+#include "base/digest.h"
 #include "lastminutestay/api/search_request.h"
 
 namespace lastminutestay {
@@ -40,12 +39,8 @@ bool is_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
 }  // namespace
 
 std::string BookingRequest::hash() const {
-  const std::string text = fmt::format("{}\n{}\n{}\n{}", room, to_text(check_in), to_text(check_out), guests);
-  daruma::Bytes digest(32);
-  unsigned size = 0;
-  DR_CHECK(EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(digest.data()), &size,
-                      EVP_sha256(), nullptr) == 1);
-  return daruma::to_hex(digest);
+  return daruma::sha256_hex(
+      fmt::format("{}\n{}\n{}\n{}", room, to_text(check_in), to_text(check_out), guests));
 }
 
 Result<BookingRequest> parse_booking(std::string_view body, Date today) {

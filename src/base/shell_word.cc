@@ -1,13 +1,13 @@
-#include "runtime/shell_word.h"
+#include "base/shell_word.h"
 
 #include <algorithm>
 
-namespace daruma::runtime {
+namespace daruma {
 
 std::string shell_word(std::string_view word) {
   const bool plain = !word.empty() && std::ranges::all_of(word, [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("-_./:=@,+").find(c) != std::string_view::npos;
+           std::string_view("-_./:=@%+,").find(c) != std::string_view::npos;
   });
   if (plain) return std::string(word);
   std::string out = "'";
@@ -15,4 +15,10 @@ std::string shell_word(std::string_view word) {
   return out + "'";
 }
 
-}  // namespace daruma::runtime
+std::string shell_line(const std::vector<std::string>& argv) {
+  std::string out;
+  for (const std::string& word : argv) out += (out.empty() ? "" : " ") + shell_word(word);
+  return out;
+}
+
+}  // namespace daruma
