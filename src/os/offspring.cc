@@ -17,6 +17,7 @@
 #include <fmt/format.h>
 
 #include "os/errno.h"
+#include "os/exec_words.h"
 
 namespace daruma {
 namespace {
@@ -134,25 +135,6 @@ Error explain(const Failure& failure, const ChildPlan& plan) {
                   plan.argv[0]);
 }
 
-std::vector<std::string> environment_lines(const ChildPlan& plan) {
-  std::vector<std::string> lines;
-  for (const auto& [name, value] : plan.environment) lines.push_back(name + "=" + value);
-  for (char** line = environ; *line; ++line) {
-    const std::string_view text = *line;
-    const std::string_view name = text.substr(0, text.find('='));
-    if (std::ranges::none_of(plan.environment, [&](const auto& pair) { return pair.first == name; }))
-      lines.emplace_back(text);
-  }
-  return lines;
-}
-
-std::vector<char*> pointers_to(std::vector<std::string>& strings) {
-  std::vector<char*> pointers;
-  for (std::string& string : strings) pointers.push_back(string.data());
-  pointers.push_back(nullptr);
-  return pointers;
-}
-
 }  // namespace
 
 Result<Detached> detach() {
@@ -219,7 +201,7 @@ std::string read_available(const Descriptor& read_end) {
 Result<ProcessId> start_child(const ChildPlan& plan) {
   DR_TRY(auto report, make_pipe());
   std::vector<std::string> arguments = plan.argv;
-  std::vector<std::string> lines = environment_lines(plan);
+  std::vector<std::string> lines = environment_with(plan.environment);
   const std::vector<char*> argv = pointers_to(arguments);
   const std::vector<char*> environment = pointers_to(lines);
   ChildSide child_side(plan, argv.data(), environment.data(), report.second.get(), ::getpid());

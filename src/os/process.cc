@@ -18,6 +18,7 @@
 
 #include "os/descriptor.h"
 #include "os/errno.h"
+#include "os/exec_words.h"
 
 namespace daruma {
 namespace {
@@ -161,27 +162,6 @@ class RealProcess final : public Process {
   Descriptor input_;  // of a child that is fed
   std::optional<ProcessExit> exit_;
 };
-
-// Our environment with `added` in front of what has the same name.
-std::vector<std::string> environment_with(const std::vector<std::pair<std::string, std::string>>& added) {
-  std::vector<std::string> lines;
-  for (const auto& [name, value] : added) lines.push_back(name + "=" + value);
-  for (char** line = environ; *line; ++line) {
-    const std::string_view text = *line;
-    const std::string_view name = text.substr(0, text.find('='));
-    const bool replaced =
-        std::any_of(added.begin(), added.end(), [&](const auto& pair) { return pair.first == name; });
-    if (!replaced) lines.emplace_back(text);
-  }
-  return lines;
-}
-
-std::vector<char*> pointers_to(std::vector<std::string>& strings) {
-  std::vector<char*> pointers;
-  for (std::string& string : strings) pointers.push_back(string.data());
-  pointers.push_back(nullptr);
-  return pointers;
-}
 
 // What the child does between fork and exec: input from `input` or nowhere, output to `output`, everything
 // else closed, in its own process group, with no signal blocked or ignored.
