@@ -73,13 +73,6 @@ Json& Json::set(std::string_view key, Json value) {
   return *this;
 }
 
-Json& Json::merge(Json other) {
-  DR_CHECK(value_->is_object() && other.value_->is_object());
-  for (auto& entry : other.value_->get_object())
-    value_->get_object().insert_or_assign(entry.key(), std::move(entry.value()));
-  return *this;
-}
-
 Json& Json::push(Json value) {
   DR_CHECK(value_->is_array());
   value_->get_array().push_back(std::move(*value.value_));

@@ -37,8 +37,6 @@ class Json {
 
   // On an object; a key set twice keeps its place and takes the new value.
   Json& set(std::string_view key, Json value);
-  // On an object: sets all that `other`, an object, has.
-  Json& merge(Json other);
   // On an array.
   Json& push(Json value);
 

@@ -1,15 +1,13 @@
 #include "config/config.h"
 
 #include <algorithm>
-#include <sstream>
 
 #include <fmt/format.h>
-#include <yaml-cpp/eventhandler.h>
-#include <yaml-cpp/yaml.h>
 
 #include "base/bytes.h"
 #include "base/size.h"
 #include "config/config_tables.h"
+#include "config/settings_file.h"
 #include "os/environment.h"
 #include "os/files.h"
 
@@ -18,48 +16,6 @@ namespace {
 
 constexpr uint64_t kLargestConfig = kMiB;
 constexpr uint64_t kLargestSecret = 64 * kKiB;
-constexpr std::string_view kHint = "`daruma help settings` explains every setting";
-
-Error as_error(const Path& file, const std::vector<settings::Reader::Problem>& problems) {
-  std::string what;
-  for (const auto& problem : problems)
-    what += fmt::format("{}{}:{}:{}: {}", what.empty() ? "" : "\n", file.string(), problem.line,
-                        problem.column, problem.what);
-  return {Errc::kInvalid, what, std::string(kHint)};
-}
-
-// Notes where documents start, and nothing else.
-class DocumentStarts final : public YAML::EventHandler {
- public:
-  void OnDocumentStart(const YAML::Mark& mark) override { last = mark; }
-  void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
-  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
-  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
-                       YAML::EmitterStyle::value) override {}
-  void OnSequenceEnd() override {}
-  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {
-  }
-  void OnMapEnd() override {}
-
-  YAML::Mark last;
-};
-
-// yaml-cpp's LoadAll does not end on some texts that are not YAML, and Load does not look behind the first
-// document.
-void read_text(settings::Reader& reader, const std::string& text, Config& config) {
-  const YAML::Node first = YAML::Load(text);
-  std::istringstream stream(text);
-  YAML::Parser parser(stream);
-  DocumentStarts starts;
-  parser.HandleNextDocument(starts);
-  if (parser) {
-    parser.HandleNextDocument(starts);
-    reader.problem(starts.last, "a second document; one file holds one");
-  }
-  config_table().read(reader, first, config);
-}
 
 // "Every copy" is written out here, so that nobody below has to know what absence means.
 void write_out_defaults(Config& config) {
@@ -88,15 +44,11 @@ const ServiceConfig* Config::service(std::string_view name) const {
 }
 
 Result<Config> parse_config(const std::string& text, const Path& file) {
-  settings::Reader reader(file.parent_path());
   Config config;
   config.file = file;
-  try {
-    read_text(reader, text, config);
-  } catch (const YAML::Exception& exception) {
-    reader.problem(exception.mark.is_null() ? YAML::Mark() : exception.mark, "not YAML: " + exception.msg);
-  }
-  if (const auto problems = reader.take_problems(); !problems.empty()) return as_error(file, problems);
+  DR_OK(settings::read_settings(
+      text, file, {.largest = kLargestConfig, .hint = "`daruma help settings` explains every setting"},
+      [&](settings::Reader& reader, const YAML::Node& node) { config_table().read(reader, node, config); }));
   write_out_defaults(config);
   return config;
 }

@@ -1,9 +1,10 @@
-// cli/settings.h: the small kit of which the tables of settings in config.cc are made. A Type<V> says at once
-// how a value is read and what it looks like to people and editors; a Field<T> is one row of a mapping's
-// table.
+// config/settings.h: the small kit of which tables of settings are made: of daruma.yaml, and of plans. A
+// Type<V> says at once how a value is read and what it looks like to people and editors; a Field<T> is one
+// row of a mapping's table.
 //
 // A value that is wrong is reported to the Reader and left as it was; reading goes on, so that one run tells
-// all. Threads: tables are constant once made; a Reader belongs to one thread.
+// all.
+// Threads: tables are constant once made; a Reader belongs to one thread.
 #pragma once
 
 #include <cstdint>

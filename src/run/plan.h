@@ -31,6 +31,7 @@ struct Text {
 
 enum class Target : uint8_t { kProduction, kStaging, kSandbox };
 std::string_view to_string(Target target);
+std::optional<Target> target_named(std::string_view word);
 
 enum class ParameterType : uint8_t {
   kText,

@@ -228,8 +228,8 @@ TEST(PlanFile, WhatIsNoPlanIsRefused) {
   EXPECT_EQ(wrong("plan: p\ntitle: {en: x}\nsteps: {s: {do: x}}\n---\nplan: q\n").substr(0, 20),
             "4:1: a second docume");
   EXPECT_EQ(wrong("plan: p\ntitle: &t {en: x}\nimpact: *t\nsteps: {s: {do: x}}\n"),
-            "3:9: an alias; write out what it stands for, so that whoever reads the plan sees it");
-  EXPECT_EQ(wrong(std::string(2 << 20, ' ')), "1:1: 2097152 bytes; a plan has at most 1048576");
+            "3:9: an alias; write out what it stands for, so that whoever reads this sees it");
+  EXPECT_EQ(wrong(std::string(2 << 20, ' ')), "1:1: 2097152 bytes; at most 1048576 are read");
 }
 
 }  // namespace
