@@ -44,7 +44,4 @@ struct App {
 // {"error":{"code":…,"what":…,"hint":…}} with --json. Returns the exit code that goes with it.
 int report_error(App& app, const Error& error);
 
-// "not_found" and so on: the word for a code in JSON.
-std::string_view code_name(Errc code);
-
 }  // namespace daruma

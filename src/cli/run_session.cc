@@ -50,7 +50,7 @@ Result<Target> target_of(const App& app, const std::optional<std::string>& word)
   if (word && known == app.config->targets.end())
     return Error{Errc::kRefused, fmt::format("daruma.yaml has no target '{}'", name),
                  "name it under `targets:`"};
-  return name == "staging" ? Target::kStaging : name == "sandbox" ? Target::kSandbox : Target::kProduction;
+  return target_named(name).value_or(Target::kProduction);
 }
 
 namespace {
@@ -100,7 +100,7 @@ std::vector<std::pair<std::string, AskHere::What>> asked_by(const RunState& stat
 Result<RunState> carry_out_here(App& app, RunPlace& place, const std::string& id, bool confirms, bool wait) {
   DR_TRY(const RunState before, load_run(place.journal(), id, find_step_type));
   DR_TRY(const Seat seat, place.take(before));
-  DR_TRY(const auto control, serve_control(app.fs, app.clock, app.config->state, id));
+  DR_TRY(const auto control, serve_control(app.fs, app.config->state, id));
   const RunnerWorld world = runner_world(app);
   const auto hands = runner_hands(world, place, id, config_file(app));
   RunView view(app, place, usual_times_here(app, before.created().plan.plan.name));

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "base/base64.h"
 #include "base/value.h"
 
 namespace daruma::notify {
@@ -71,19 +72,6 @@ std::string slack_escaped(const std::string& text) {
   return out;
 }
 
-std::string base64(std::string_view bytes) {
-  static constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (size_t at = 0; at < bytes.size(); at += 3) {
-    uint32_t group = 0;
-    const size_t count = std::min<size_t>(3, bytes.size() - at);
-    for (size_t i = 0; i < 3; ++i)
-      group = group << 8 | (i < count ? static_cast<unsigned char>(bytes[at + i]) : 0u);
-    for (size_t i = 0; i < 4; ++i) out += i <= count ? kDigits[group >> (18 - 6 * i) & 63] : '=';
-  }
-  return out;
-}
-
 // RFC 2047: words of at most 75 bytes, none of which cuts a character.
 std::string encoded_words(std::string_view text) {
   static constexpr size_t kMost = 39;  // bytes, 52 in base64: with the head's name a line of at most 76
@@ -91,7 +79,7 @@ std::string encoded_words(std::string_view text) {
   while (!text.empty()) {
     size_t size = std::min(kMost, text.size());
     while (size < text.size() && size > 1 && (static_cast<unsigned char>(text[size]) & 0xc0) == 0x80) --size;
-    out += fmt::format("{}=?UTF-8?B?{}?=", out.empty() ? "" : "\r\n ", base64(text.substr(0, size)));
+    out += fmt::format("{}=?UTF-8?B?{}?=", out.empty() ? "" : "\r\n ", to_base64(text.substr(0, size)));
     text.remove_prefix(size);
   }
   return out;
@@ -134,7 +122,7 @@ std::string mail(const Notice& notice, const ChannelConfig& channel) {
   out +=
       "Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
       "Content-Transfer-Encoding: base64\r\n\r\n";
-  const std::string body = base64(plain_text(notice));
+  const std::string body = to_base64(plain_text(notice));
   for (size_t at = 0; at < body.size(); at += 76) out += body.substr(at, 76) + "\r\n";
   return out;
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/enum_words.h"
 #include "os/files.h"
 
 namespace daruma::run {
@@ -10,16 +11,11 @@ namespace {
 constexpr uint64_t kLargestFile = 64 << 20;
 
 constexpr std::string_view kCalls[] = {"act", "reconcile", "undo"};
-constexpr std::string_view kTargets[] = {"production", "staging", "sandbox"};
-constexpr std::string_view kCodes[] = {"failed",      "invalid",  "not_found", "exists",   "corrupt",
-                                       "unavailable", "no_space", "refused",   "cancelled"};
 
-template <class E, size_t N>
-Result<E> word_at(const Value& value, std::string_view key, const std::string_view (&words)[N]) {
-  const std::string text = value.text_at(key);
-  for (size_t i = 0; i < N; ++i)
-    if (words[i] == text) return static_cast<E>(i);
-  return Error{Errc::kCorrupt, fmt::format("'{}' is '{}'", key, text)};
+template <class E>
+Result<E> known(std::optional<E> found, const Value& value, std::string_view key) {
+  if (found) return *found;
+  return Error{Errc::kCorrupt, fmt::format("'{}' is '{}'", key, value.text_at(key))};
 }
 
 Value inner(const Value& value, std::string_view key) {
@@ -50,7 +46,7 @@ Status write_assignment(FileSystem& fs, const Path& attempt, const Assignment& a
   value.set("step", order.step).set("attempt", order.attempt).set("do", order.type);
   value.set("call", kCalls[static_cast<size_t>(order.call)]).set("with", order.with);
   value.set("recorded", order.recorded).set("outputs", order.outputs);
-  value.set("timeout_ns", order.timeout.count()).set("target", kTargets[static_cast<size_t>(order.target)]);
+  value.set("timeout_ns", order.timeout.count()).set("target", to_string(order.target));
   DR_OK(create_dirs(fs, attempt));
   return write_value(fs, attempt / "order.json", value);
 }
@@ -71,8 +67,8 @@ Result<Assignment> read_assignment(FileSystem& fs, const Path& attempt) {
   order.recorded = inner(value, "recorded");
   order.outputs = inner(value, "outputs");
   order.timeout = Duration(value.integer_at("timeout_ns"));
-  DR_TRY(order.call, word_at<Order::Call>(value, "call", kCalls));
-  DR_TRY(order.target, word_at<Target>(value, "target", kTargets));
+  DR_TRY(order.call, known(enum_named<Order::Call>(kCalls, value.text_at("call")), value, "call"));
+  DR_TRY(order.target, known(target_named(value.text_at("target")), value, "target"));
   return assignment;
 }
 
@@ -98,7 +94,7 @@ Status write_answer(FileSystem& fs, const Path& attempt, const Result<Value>& an
   if (answer.ok())
     value.set("outputs", *answer);
   else
-    value.set("code", kCodes[static_cast<size_t>(answer.error().code)])
+    value.set("code", to_string(answer.error().code))
         .set("what", answer.error().what)
         .set("hint", answer.error().hint);
   return write_value(fs, attempt / "answer.json", value);
@@ -108,7 +104,7 @@ Result<Value> read_answer(FileSystem& fs, const Path& attempt) {
   DR_TRY(const Value value, read_value(fs, attempt / "answer.json"));
   if (const Value* outputs = value.find("outputs")) return *outputs;
   if (value.is_null()) return Error{Errc::kFailed, "it ended without an answer"};
-  DR_TRY(const Errc code, word_at<Errc>(value, "code", kCodes));
+  DR_TRY(const Errc code, known(errc_named(value.text_at("code")), value, "code"));
   return Error{code, value.text_at("what"), value.text_at("hint")};
 }
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "base/enum_words.h"
 #include "base/guarded.h"
 #include "os/files.h"
 #include "os/offspring.h"
@@ -30,11 +31,10 @@ std::string to_message(const Request& request) {
 Result<Request> request_of(const std::string& text) {
   DR_TRY(const Value value, parse_json(text));
   Request request;
-  const std::string kind = value.text_at("ask");
-  bool known = false;
-  for (size_t i = 0; i < std::size(kKinds); ++i)
-    if (kKinds[i] == kind) request.kind = static_cast<Request::Kind>(i), known = true;
-  if (!known) return Error{Errc::kInvalid, fmt::format("'{}' is not something to ask of a run", kind)};
+  const std::string word = value.text_at("ask");
+  const auto kind = enum_named<Request::Kind>(kKinds, word);
+  if (!kind) return Error{Errc::kInvalid, fmt::format("'{}' is not something to ask of a run", word)};
+  request.kind = *kind;
   request.step = value.text_at("step");
   request.yes = value.boolean_at("yes", true);
   request.break_glass = value.boolean_at("break_glass");
@@ -116,7 +116,7 @@ EventBody event_of(const Request& request, const Person& by) {
   return AbortAsked{by, request.reason};
 }
 
-Result<std::unique_ptr<ControlServer>> serve_control(FileSystem& fs, Clock&, const Path& state,
+Result<std::unique_ptr<ControlServer>> serve_control(FileSystem& fs, const Path& state,
                                                      const std::string& run) {
   const Path path = socket_of(state, run);
   // Others may reach the sockets, and nothing else: who they are decides what they may.

@@ -38,7 +38,7 @@ class ControlServer {
 };
 
 // Listens until destroyed.
-Result<std::unique_ptr<ControlServer>> serve_control(FileSystem& fs, Clock& clock, const Path& state,
+Result<std::unique_ptr<ControlServer>> serve_control(FileSystem& fs, const Path& state,
                                                      const std::string& run);
 
 // Asks whoever carries the run out. kUnavailable: nobody does. Else the engine's answer.

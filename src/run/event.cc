@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "base/enum_words.h"
+
 namespace daruma::run {
 namespace {
 
-constexpr std::string_view kTargets[] = {"production", "staging", "sandbox"};
 constexpr std::string_view kVerbs[] = {"act", "reconcile", "undo"};
 constexpr std::string_view kOutcomes[] = {"succeeded", "failed"};
 constexpr std::string_view kRunOutcomes[] = {"succeeded", "incomplete", "failed", "aborted"};
@@ -23,8 +24,8 @@ class Writer {
   void field(const char* name, Duration value) { body.set(name, value.count()); }
   void field(const char* name, Verb value) { body.set(name, kVerbs[static_cast<size_t>(value)]); }
   void field(const char* name, Outcome value) { body.set(name, kOutcomes[static_cast<size_t>(value)]); }
-  void field(const char* name, RunOutcome value) { body.set(name, kRunOutcomes[static_cast<size_t>(value)]); }
-  void field(const char* name, Target value) { body.set(name, kTargets[static_cast<size_t>(value)]); }
+  void field(const char* name, RunOutcome value) { body.set(name, to_string(value)); }
+  void field(const char* name, Target value) { body.set(name, to_string(value)); }
   void field(const char* name, const std::vector<std::string>& value) {
     body.set(name, Value::List(value.begin(), value.end()));
   }
@@ -71,7 +72,7 @@ class Reader {
   void field(const char* name, Verb& out) { word(name, kVerbs, out); }
   void field(const char* name, Outcome& out) { word(name, kOutcomes, out); }
   void field(const char* name, RunOutcome& out) { word(name, kRunOutcomes, out); }
-  void field(const char* name, Target& out) { word(name, kTargets, out); }
+  void field(const char* name, Target& out) { take_word(name, target_named(body_.text_at(name)), out); }
   void field(const char* name, std::vector<std::string>& out) {
     const Value* value = body_.find(name);
     if (!value || !value->list()) return wrong(name);
@@ -127,10 +128,11 @@ class Reader {
   }
   template <class E, size_t N>
   void word(const char* name, const std::string_view (&words)[N], E& out) {
-    const std::string text = body_.text_at(name);
-    for (size_t i = 0; i < N; ++i)
-      if (words[i] == text) return void(out = static_cast<E>(i));
-    wrong(name);
+    take_word(name, enum_named<E>(words, body_.text_at(name)), out);
+  }
+  template <class E>
+  void take_word(const char* name, std::optional<E> found, E& out) {
+    found ? void(out = *found) : wrong(name);
   }
   template <class Read>
   void inner(const char* name, Read read) {
@@ -211,6 +213,8 @@ EventBody made(size_t index, std::index_sequence<I...>) {
 }
 
 }  // namespace
+
+std::string_view to_string(RunOutcome outcome) { return kRunOutcomes[static_cast<size_t>(outcome)]; }
 
 NewEvent to_event(const EventBody& body) {
   Writer writer;

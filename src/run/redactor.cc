@@ -3,7 +3,8 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
+
+#include "base/base64.h"
 
 namespace daruma::run {
 namespace {
@@ -11,16 +12,13 @@ namespace {
 constexpr size_t kShortest = 4;
 constexpr std::string_view kInstead = "[secret]";
 
-std::string base64(std::string_view bytes) {
-  std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  const int length =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
-  out.resize(static_cast<size_t>(length));
-  // The last characters depend on what follows the secret in the encoded text.
-  while (!out.empty() && out.back() == '=') out.pop_back();
-  if (bytes.size() % 3 != 0) out.pop_back();
-  return out;
+// What is the same in the base64 of every text that has these bytes in it, `before` (0 to 2) of them behind
+// a multiple of three, as "user:" puts a password: the outermost characters depend on what stands around.
+std::string base64_inside(std::string_view bytes, size_t before) {
+  std::string out = to_base64(std::string(before, ' ').append(bytes));
+  while (out.ends_with('=')) out.pop_back();
+  if ((before + bytes.size()) % 3 != 0) out.pop_back();
+  return out.substr(before == 0 ? 0 : before + 1);
 }
 
 std::string percent_encoded(std::string_view bytes) {
@@ -38,7 +36,8 @@ std::string percent_encoded(std::string_view bytes) {
 Redactor::Redactor(const std::vector<std::string>& secrets) {
   for (const std::string& secret : secrets) {
     if (secret.size() < kShortest) continue;
-    for (std::string form : {secret, base64(secret), percent_encoded(secret)})
+    for (std::string form : {secret, base64_inside(secret, 0), base64_inside(secret, 1),
+                             base64_inside(secret, 2), percent_encoded(secret)})
       if (std::ranges::find(forms_, form) == forms_.end()) forms_.push_back(std::move(form));
   }
   std::ranges::sort(forms_, std::ranges::greater(), &std::string::size);

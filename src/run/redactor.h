@@ -1,7 +1,7 @@
 // run/redactor.h: takes the values of secrets out of a stream of bytes, also where one is cut in two.
 //
-// Each secret is found as it is, in base64 and percent-encoded. Secrets shorter than four bytes are left:
-// taking out every "a" would hide the output and not the secret.
+// Each secret is found as it is, percent-encoded, and in base64, also inside a longer text. Secrets shorter
+// than four bytes are left: taking out every "a" would hide the output and not the secret.
 // Threads: one thread.
 #pragma once
 

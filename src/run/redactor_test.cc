@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/base64.h"
+
 namespace daruma::run {
 namespace {
 
@@ -24,6 +26,15 @@ TEST(Redactor, ASecretIsTakenOutWhereverTheStreamIsCut) {
 TEST(Redactor, AlsoEncodedForms) {
   EXPECT_EQ(through({"tr0ub4dor&3"}, "x=tr0ub4dor%263;", 3), "x=[secret];");
   EXPECT_EQ(through({"hunter22+"}, "Basic aHVudGVyMjIr", 5), "Basic [secret]");
+}
+
+TEST(Redactor, InBase64WhateverStandsBeforeIt) {
+  for (const std::string user : {"u", "us", "use", "root"}) {
+    const std::string text = "Authorization: Basic " + to_base64(user + ":correct horse");
+    const std::string clean = through({"correct horse"}, text, 7);
+    EXPECT_NE(clean.find("[secret]"), std::string::npos) << clean;
+    EXPECT_LE(clean.size(), std::string("Authorization: Basic cm9vdD[secret]U=").size()) << clean;
+  }
 }
 
 TEST(Redactor, OfTwoSecretsThatBeginAlikeTheLongerIsTaken) {

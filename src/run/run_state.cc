@@ -8,11 +8,6 @@
 
 namespace daruma::run {
 
-std::string_view to_string(RunOutcome outcome) {
-  static constexpr std::string_view kWords[] = {"succeeded", "incomplete", "failed", "aborted"};
-  return kWords[static_cast<size_t>(outcome)];
-}
-
 std::string_view to_string(StepPhase phase) {
   static constexpr std::string_view kWords[] = {"waiting", "asking",    "running", "vanished", "pausing",
                                                 "person",  "succeeded", "failed",  "skipped"};
@@ -102,13 +97,6 @@ Text RunState::question(const Step& step) const {
     asked = *std::move(filled);
   if (asked.map()) return {asked.text_at("ja"), asked.text_at("en")};
   return {to_text(asked), to_text(asked)};
-}
-
-std::vector<std::string> RunState::failed_steps() const {
-  std::vector<std::string> failed;
-  for (const Step& step : steps_)
-    if (!is_finish(step) && at(step.id).phase == StepPhase::kFailed) failed.push_back(step.id);
-  return failed;
 }
 
 // A failure that a later step was there for, and mended: `when: steps.X.failed`.

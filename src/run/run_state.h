@@ -159,8 +159,6 @@ class RunState {
   Result<std::string> inputs_hash(const Step& step) const;
   // kRefused, with the reason: this person may not, or nothing is asked.
   Status may_approve(const ApprovalGiven& given, Instant now) const;
-  // Steps that failed, of the plan alone.
-  std::vector<std::string> failed_steps() const;
   // Whether a step's own approval, or that of a step it needs, lets it start.
   bool needs_approval(const Step& step) const;
 

@@ -1,23 +1,12 @@
 #include "runtime/shim_talk.h"
 
-#include <algorithm>
-#include <array>
+#include "base/enum_words.h"
 
 namespace daruma::runtime {
 namespace {
 
-constexpr std::array<std::string_view, 6> kOrders{"status", "start", "stop", "restart", "reload", "scale"};
-constexpr std::array<std::string_view, 9> kCodes{
-    "failed", "invalid", "not_found", "exists", "corrupt", "unavailable", "no_space", "refused", "cancelled"};
+constexpr std::string_view kOrders[] = {"status", "start", "stop", "restart", "reload", "scale"};
 constexpr size_t kMessageMax = 4000;  // of 4096 that a socket's message may have
-
-// The number of a word in its table; nullopt: it is not there.
-template <size_t N>
-std::optional<size_t> index_in(const std::array<std::string_view, N>& words, std::string_view word) {
-  const auto found = std::ranges::find(words, word);
-  if (found == words.end()) return std::nullopt;
-  return static_cast<size_t>(found - words.begin());
-}
 
 }  // namespace
 
@@ -29,12 +18,12 @@ std::string encode(const ShimRequest& request) {
 
 Result<ShimRequest> parse_request(std::string_view text) {
   DR_TRY(const Value value, parse_json(text));
-  const auto order = index_in(kOrders, value.text_at("do"));
+  const auto order = enum_named<Order>(kOrders, value.text_at("do"));
   const int64_t patience_ns = value.integer_at("patience_ns");
   const int64_t instances = value.integer_at("instances");
   if (!order || patience_ns < 0 || instances < 0 || instances > UINT32_MAX)
     return Error{Errc::kInvalid, "this is not a request to a shim"};
-  return ShimRequest{static_cast<Order>(*order), Duration(patience_ns), static_cast<uint32_t>(instances)};
+  return ShimRequest{*order, Duration(patience_ns), static_cast<uint32_t>(instances)};
 }
 
 std::string encode(const ServiceRecord& record) { return to_json(Value::Map{{"record", to_value(record)}}); }
@@ -44,10 +33,9 @@ std::string encode(const Status& outcome) {
   const Error& error = outcome.error();
   std::string what = error.what;
   for (;;) {
-    std::string text =
-        to_json(Value::Map{{"error", Value::Map{{"code", kCodes[static_cast<size_t>(error.code)]},
-                                                {"what", what},
-                                                {"hint", error.hint.substr(0, 400)}}}});
+    std::string text = to_json(Value::Map{
+        {"error",
+         Value::Map{{"code", to_string(error.code)}, {"what", what}, {"hint", error.hint.substr(0, 400)}}}});
     if (text.size() <= kMessageMax) return text;
     // Its beginning says what failed, its end holds the last lines of output.
     what = error.what.substr(0, what.size() / 4) + " … " +
@@ -59,8 +47,7 @@ Result<Value> parse_answer(std::string_view text) {
   const auto value = parse_json(text);
   if (!value.ok() || !value->map()) return Error{Errc::kCorrupt, "a shim gave an answer that is none"};
   if (const Value* error = value->find("error")) {
-    const auto code = index_in(kCodes, error->text_at("code"));
-    return Error{code ? static_cast<Errc>(*code) : Errc::kFailed, error->text_at("what"),
+    return Error{errc_named(error->text_at("code")).value_or(Errc::kFailed), error->text_at("what"),
                  error->text_at("hint")};
   }
   const Value* record = value->find("record");
