@@ -9,8 +9,8 @@
 #include "base/shell_word.h"
 #include "os/environment.h"
 #include "os/files.h"
-#include "os/process_table.h"
 #include "runtime/output_log.h"
+#include "runtime/usage.h"
 
 namespace daruma::runtime {
 namespace {
@@ -149,18 +149,7 @@ Result<std::string> Pm2Runtime::logs(uint32_t lines, Deadline deadline) {
 
 Result<Resources> Pm2Runtime::resources(Deadline deadline) {
   DR_TRY(const ServiceStatus now, status(deadline));
-  Resources used;
-  const auto all = all_processes();
-  for (const int pid : now.pids) {
-    auto family = descendants_of(pid, all);
-    if (const auto main = process_info(pid)) family.push_back(*main);
-    for (const ProcessInfo& process : family) {
-      used.memory_bytes += process.resident_bytes;
-      used.cpu += process.cpu;
-      ++used.processes;
-    }
-  }
-  return used;
+  return usage_of_families(now.pids);
 }
 
 Result<std::string> Pm2Runtime::inspect(Deadline deadline) {

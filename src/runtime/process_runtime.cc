@@ -9,6 +9,7 @@
 #include "os/unix_socket.h"
 #include "runtime/leftovers.h"
 #include "runtime/output_log.h"
+#include "runtime/usage.h"
 
 namespace daruma::runtime {
 namespace {
@@ -89,14 +90,7 @@ Result<std::string> ProcessRuntime::logs(uint32_t lines, Deadline) {
 
 Result<Resources> ProcessRuntime::resources(Deadline deadline) {
   DR_TRY(const auto last, record(deadline));
-  Resources used;
-  if (!last) return used;
-  for (const ProcessInfo& process : processes_of(*last)) {
-    used.memory_bytes += process.resident_bytes;
-    used.cpu += process.cpu;
-    ++used.processes;
-  }
-  return used;
+  return last ? usage_of(processes_of(*last)) : Resources();
 }
 
 Result<std::string> ProcessRuntime::inspect(Deadline deadline) {

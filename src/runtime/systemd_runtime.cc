@@ -8,8 +8,8 @@
 
 #include "base/shell_word.h"
 #include "base/value.h"
-#include "os/process_table.h"
 #include "runtime/output_log.h"
+#include "runtime/usage.h"
 
 namespace daruma::runtime {
 namespace {
@@ -151,16 +151,7 @@ Result<Resources> SystemdRuntime::resources(Deadline deadline) {
   used.processes = static_cast<uint32_t>(number(found, "TasksCurrent").value_or(0));
   if (used.memory_bytes > 0 && used.processes > 0) return used;
   // Where systemd does not count, the kernel's table does.
-  const auto all = all_processes();
-  auto family = descendants_of(now.pids[0], all);
-  if (auto main = process_info(now.pids[0])) family.push_back(*main);
-  used = {};
-  for (const ProcessInfo& process : family) {
-    used.memory_bytes += process.resident_bytes;
-    used.cpu += process.cpu;
-    ++used.processes;
-  }
-  return used;
+  return usage_of_families(now.pids);
 }
 
 Result<std::string> SystemdRuntime::inspect(Deadline deadline) {
