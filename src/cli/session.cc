@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "os/environment.h"
+#include "probe/postgres.h"
 
 namespace daruma {
 namespace {
@@ -48,17 +49,11 @@ Result<std::vector<const DatastoreConfig*>> chosen_datastores(const App& app,
 }
 
 Result<postgres::ConnectionSettings> connection_settings(App& app, const DatastoreConfig& datastore) {
-  const ConnectionConfig& config = datastore.connection;
-  postgres::ConnectionSettings settings;
-  settings.host = config.host;
-  if (config.port != 0) settings.port = config.port;
-  settings.user = config.user;
-  if (!config.dbname.empty()) settings.dbname = config.dbname;
-  settings.sslmode = config.sslmode;
-  if (config.password) {
-    DR_TRY(settings.password, read_secret(app.fs, *config.password));
+  std::string password;
+  if (datastore.connection.password) {
+    DR_TRY(password, read_secret(app.fs, *datastore.connection.password));
   }
-  return settings;
+  return probe::settings_of(datastore.connection, password);
 }
 
 Result<ProtectedDatastore> protected_datastore(App& app, const DatastoreConfig& datastore) {

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "datastore/postgres/running_server.h"
 #include "run/steps/inputs.h"
 
 namespace daruma::run {
@@ -126,14 +125,6 @@ std::string digits_of(Instant now) {
   for (const char c : to_rfc3339(now))
     if (is_digit(c) && out.size() < 14) out += c;
   return out;
-}
-
-Status check_no_server(const StepContext& context, const Path& directory) {
-  const auto pid = postgres::running_server(context.fs, directory);
-  if (!pid) return {};
-  return Error{Errc::kRefused,
-               fmt::format("a PostgreSQL server (process {}) runs in {}", *pid, directory.string()),
-               "stop it first; nothing was touched"};
 }
 
 std::string aside_name(const std::string& database, Instant now) {

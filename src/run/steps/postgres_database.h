@@ -36,9 +36,6 @@ Result<std::optional<DatabaseInfo>> find_database(PostgresSession& session, cons
 // is gone, with the server's.
 Status create_alike(PostgresSession& session, const DatabasePair& names);
 
-// kRefused: a server runs in this data directory.
-Status check_no_server(const StepContext& context, const Path& directory);
-
 // The longest name PostgreSQL takes.
 inline constexpr size_t kLongestName = 63;
 // "lastminutestay_before_20261122104207"

@@ -4,6 +4,7 @@
 #include "os/files.h"
 #include "run/steps/inputs.h"
 #include "run/steps/postgres_database.h"
+#include "run/steps/postgres_directory.h"
 #include "run/steps/postgres_family.h"
 
 namespace daruma::run {

@@ -9,8 +9,9 @@
 #include "os/files.h"
 #include "os/owner.h"
 #include "run/steps/inputs.h"
-#include "run/steps/postgres_database.h"
+#include "run/steps/postgres_directory.h"
 #include "run/steps/postgres_family.h"
+#include "run/steps/postgres_session.h"
 #include "run/steps/step_note.h"
 
 namespace daruma::run {
@@ -21,14 +22,6 @@ namespace {
 
 constexpr std::string_view kConfiguration[] = {"postgresql.conf", "postgresql.auto.conf", "pg_hba.conf",
                                                "pg_ident.conf"};
-
-Result<Path> directory_of(const StepContext& context) {
-  if (input(context, "directory")) return path_input(context, "directory");
-  DR_TRY(const DatastoreConfig* datastore, datastore_input(context, DatastoreKind::kPostgres));
-  if (datastore->data_directory) return *datastore->data_directory;
-  return Error{Errc::kInvalid, fmt::format("nobody says where the data of '{}' belongs", datastore->name),
-               "add data_directory to it in daruma.yaml, or give `directory`"};
-}
 
 Result<bool> is_free(FileSystem& fs, const Path& directory) {
   const auto entries = fs.list_dir(directory);
@@ -137,7 +130,7 @@ Result<Owner> owner_for(const Path& directory, const Path& like) {
 Value outputs_of(const Path& directory) { return Value::Map{{"directory", directory.string()}}; }
 
 Result<Value> prepare(StepContext& context) {
-  DR_TRY(const Path directory, directory_of(context));
+  DR_TRY(const Path directory, data_directory(context));
   DR_OK(check_free(context, directory));
   return Value(Value::Map{{"directory", directory.string()}});
 }
@@ -170,7 +163,7 @@ Status make(StepContext& context, const Path& making, Owner owner) {
 }
 
 Result<Value> act(StepContext& context) {
-  DR_TRY(const Path directory, directory_of(context));
+  DR_TRY(const Path directory, data_directory(context));
   DR_OK(check_free(context, directory));
   DR_TRY(const Owner owner, owner_for(directory, path_input(context, "like")));
   const Path making = directory.string() + ".making";
@@ -208,17 +201,12 @@ Status undo(StepContext& context) {
   Path directory;
   DR_TRY(const bool made, is_made(context, directory));
   if (!made) return {};
-  DR_OK(check_no_server(context, directory));
-  const Path abandoned = directory.string() + ".abandoned-" + digits_of(context.clock.now());
-  DR_OK(context.fs.rename(directory, abandoned));
-  DR_OK(context.fs.sync_dir(directory.parent_path()));
-  fmt::print("{} is now {}\n", directory.string(), abandoned.string());
+  DR_OK(abandon_directory(context, directory));
   return write_note(context, Value::Map{});
 }
 
 std::vector<std::string> by_hand(const StepContext& context) {
-  const auto directory = directory_of(context);
-  const std::string to = directory.ok() ? shell_word(directory->string()) : "DATA_DIRECTORY";
+  const std::string to = data_directory_word(context);
   std::vector<std::string> lines{fmt::format(
       "sudo -u postgres initdb --pgdata={} --username={} --encoding={} --locale={} --data-checksums "
       "--auth-local=trust --auth-host=scram-sha-256 --pwprompt",
@@ -232,7 +220,7 @@ std::vector<std::string> by_hand(const StepContext& context) {
 }
 
 Result<Preview> preview(StepContext& context) {
-  DR_TRY(const Path directory, directory_of(context));
+  DR_TRY(const Path directory, data_directory(context));
   Preview preview{{fmt::format("make a new, empty cluster in {}", directory.string())}, by_hand(context)};
   if (const std::string like = text_input(context, "like"); !like.empty())
     preview.would.push_back("carry the configuration over from " + like);
@@ -243,7 +231,7 @@ Result<Preview> preview(StepContext& context) {
 
 constexpr InputRow kInputs[] = {
     kPostgresDatastore,
-    {.name = "directory", .kind = InputRow::Kind::kPath, .help = "else the datastore's data_directory"},
+    kDataDirectory,
     {.name = "like",
      .kind = InputRow::Kind::kPath,
      .help = "the directory set aside: its configuration, owner, checksums and segment size are taken over"},

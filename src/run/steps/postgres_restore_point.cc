@@ -10,9 +10,10 @@
 #include "os/files.h"
 #include "os/owner.h"
 #include "run/steps/inputs.h"
-#include "run/steps/postgres_database.h"
+#include "run/steps/postgres_directory.h"
 #include "run/steps/postgres_family.h"
 #include "run/steps/postgres_repository.h"
+#include "run/steps/postgres_session.h"
 #include "run/steps/step_note.h"
 
 namespace daruma::run {
@@ -25,14 +26,6 @@ using postgres::RestoreOptions;
 // begin anew.
 
 constexpr unsigned kWorkers = 2;
-
-Result<Path> directory_of(const StepContext& context) {
-  if (input(context, "directory")) return path_input(context, "directory");
-  DR_TRY(const DatastoreConfig* datastore, datastore_input(context, DatastoreKind::kPostgres));
-  if (datastore->data_directory) return *datastore->data_directory;
-  return Error{Errc::kInvalid, fmt::format("nobody says where the data of '{}' belongs", datastore->name),
-               "add data_directory to it in daruma.yaml, or give `directory`"};
-}
 
 // Whose the data was: of the directory itself, of the newest one set aside, of the folder they lie in.
 Result<Owner> owner_for(const StepContext& context, const Path& directory) {
@@ -57,7 +50,7 @@ Status resolve_source(const StepContext& context, Source& source) {
   DR_TRY(const postgres::Wish wish, postgres::parse_wish(text_input(context, "at")));
   const auto timeline = static_cast<postgres::Timeline>(integer_input(context, "timeline"));
   DR_TRY(source.point, resolve(source.holdings.catalog, wish, timeline, context.clock.now()));
-  DR_TRY(source.options.target, directory_of(context));
+  DR_TRY(source.options.target, data_directory(context));
   source.options.workers = kWorkers;
   const std::string then = text_input(context, "then");
   if (then != "promote" && then != "pause" && then != "shutdown")
@@ -163,21 +156,12 @@ Status undo(StepContext& context) {
   const Path directory = note.text_at("directory");
   if (directory.empty()) return {};
   DR_TRY(const bool whole, exists(context.fs, directory / "global/pg_control"));
-  if (!whole) {
-    DR_OK(remove_half(context, directory));
-  } else {
-    DR_OK(check_no_server(context, directory));
-    const Path abandoned = directory.string() + ".abandoned-" + digits_of(context.clock.now());
-    DR_OK(context.fs.rename(directory, abandoned));
-    DR_OK(context.fs.sync_dir(directory.parent_path()));
-    fmt::print("{} is now {}\n", directory.string(), abandoned.string());
-  }
+  DR_OK(whole ? abandon_directory(context, directory) : remove_half(context, directory));
   return write_note(context, Value::Map{});
 }
 
 std::vector<std::string> by_hand(const StepContext& context) {
-  const auto directory = directory_of(context);
-  const std::string to = directory.ok() ? shell_word(directory->string()) : "DATA_DIRECTORY";
+  const std::string to = data_directory_word(context);
   const std::string restore =
       fmt::format("daruma restore {} --to {} --at {}", shell_word(text_input(context, "datastore")), to,
                   shell_word(text_input(context, "at")));
@@ -204,7 +188,7 @@ constexpr InputRow kInputs[] = {
     {.name = "at",
      .standard = "latest",
      .help = "latest, TIME, before:TIME, lsn:…, xid:…, before:xid:…, name:… or immediate"},
-    {.name = "directory", .kind = InputRow::Kind::kPath, .help = "else the datastore's data_directory"},
+    kDataDirectory,
     {.name = "then", .standard = "promote", .help = "promote, pause or shutdown, when the point is reached"},
     {.name = "timeline", .kind = InputRow::Kind::kInteger, .help = "else the one live at that moment"}};
 constexpr std::string_view kOutputs[] = {"directory", "taken_at", "timeline", "bytes", "wal_bytes"};

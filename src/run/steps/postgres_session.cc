@@ -4,6 +4,7 @@
 
 #include "base/shell_word.h"
 #include "base/table.h"
+#include "probe/postgres.h"
 #include "run/steps/inputs.h"
 
 namespace daruma::run {
@@ -25,19 +26,11 @@ Result<std::string> password(const StepContext& context, const DatastoreConfig& 
 Result<postgres::ConnectionSettings> postgres_settings(const StepContext& context,
                                                        const std::string& database) {
   DR_TRY(const DatastoreConfig* datastore, datastore_input(context, DatastoreKind::kPostgres));
-  const ConnectionConfig& config = datastore->connection;
-  postgres::ConnectionSettings settings;
-  settings.host = config.host;
-  if (config.port != 0) settings.port = config.port;
-  const std::string user = text_input(context, "user");
-  settings.user = user.empty() ? config.user : user;
+  DR_TRY(const std::string secret, password(context, *datastore));
+  auto settings = probe::settings_of(datastore->connection, secret);
+  if (const std::string user = text_input(context, "user"); !user.empty()) settings.user = user;
   const std::string wanted = database.empty() ? text_input(context, "database") : database;
-  if (!wanted.empty())
-    settings.dbname = wanted;
-  else if (!config.dbname.empty())
-    settings.dbname = config.dbname;
-  settings.sslmode = config.sslmode;
-  DR_TRY(settings.password, password(context, *datastore));
+  if (!wanted.empty()) settings.dbname = wanted;
   return settings;
 }
 

@@ -6,6 +6,7 @@
 #include "os/files.h"
 #include "run/steps/inputs.h"
 #include "run/steps/postgres_database.h"
+#include "run/steps/postgres_directory.h"
 #include "run/steps/postgres_family.h"
 #include "run/steps/service_parts.h"
 
@@ -16,14 +17,6 @@ namespace {
 struct Names {
   Path from, to;
 };
-
-Result<Path> directory_of(const StepContext& context) {
-  if (input(context, "directory")) return path_input(context, "directory");
-  DR_TRY(const DatastoreConfig* datastore, datastore_input(context, DatastoreKind::kPostgres));
-  if (datastore->data_directory) return *datastore->data_directory;
-  return Error{Errc::kInvalid, fmt::format("nobody says where the data of '{}' lies", datastore->name),
-               "add data_directory to it in daruma.yaml, or give `directory`"};
-}
 
 // kRefused: a server runs in it, or its service is up and would start one.
 Status check_stopped(StepContext& context, const Path& directory) {
@@ -40,7 +33,7 @@ Status check_stopped(StepContext& context, const Path& directory) {
 Result<Value> prepare(StepContext& context) {
   // An earlier attempt may have failed with the rename done: only its record knows the other name.
   if (!context.recorded.is_null()) return context.recorded;
-  DR_TRY(const Path from, directory_of(context));
+  DR_TRY(const Path from, data_directory(context));
   const Path to = from.string() + ".damaged-" + digits_of(context.clock.now());
   DR_TRY(const bool taken, exists(context.fs, to));
   if (taken) return Error{Errc::kUnavailable, fmt::format("{} is there already", to.string()), "try again"};
@@ -50,16 +43,6 @@ Result<Value> prepare(StepContext& context) {
 
 Value outputs_of(const Value& recorded, bool aside) {
   return Value::Map{{"directory", recorded.text_at("from")}, {"aside", aside ? recorded.text_at("to") : ""}};
-}
-
-Status rename_durably(FileSystem& fs, const Path& from, const Path& to) {
-  auto renamed = fs.rename(from, to);
-  if (!renamed.ok()) {
-    Error error = std::move(renamed).error();
-    error.hint = "a mount point cannot be renamed: set its content aside by hand";
-    return error;
-  }
-  return fs.sync_dir(from.parent_path());
 }
 
 // Their files lie elsewhere and stay where they are.
@@ -85,7 +68,7 @@ Result<Value> act(StepContext& context) {
   }
   DR_OK(check_stopped(context, from));
   tell_of_tablespaces(context.fs, from);
-  DR_OK(rename_durably(context.fs, from, to));
+  DR_OK(rename_directory(context.fs, from, to));
   fmt::print("{} is now {}; nothing in it was touched\n", from.string(), to.string());
   return outputs_of(names, true);
 }
@@ -111,19 +94,16 @@ Status undo(StepContext& context) {
   DR_TRY(const bool taken, exists(context.fs, from));
   if (taken) {
     DR_OK(check_stopped(context, from));
-    const Path abandoned = from.string() + ".abandoned-" + digits_of(context.clock.now());
-    DR_OK(rename_durably(context.fs, from, abandoned));
-    fmt::print("{} is now {}\n", from.string(), abandoned.string());
+    DR_OK(abandon_directory(context, from));
   }
-  DR_OK(rename_durably(context.fs, to, from));
+  DR_OK(rename_directory(context.fs, to, from));
   DR_OK(context.fs.info(from));
   fmt::print("{} is back\n", from.string());
   return {};
 }
 
 std::vector<std::string> by_hand(const StepContext& context) {
-  const auto directory = directory_of(context);
-  const std::string from = directory.ok() ? shell_word(directory->string()) : "DATA_DIRECTORY";
+  const std::string from = data_directory_word(context);
   return {fmt::format("! pg_ctl status -D {}    # must say: no server running", from),
           fmt::format("mv -T {0} {0}.damaged-$(date -u +%Y%m%d%H%M%S) && sync", from)};
 }
@@ -140,9 +120,7 @@ Result<Preview> preview(StepContext& context) {
   return preview;
 }
 
-constexpr InputRow kInputs[] = {
-    kPostgresDatastore,
-    {.name = "directory", .kind = InputRow::Kind::kPath, .help = "else the datastore's data_directory"}};
+constexpr InputRow kInputs[] = {kPostgresDatastore, kDataDirectory};
 constexpr std::string_view kOutputs[] = {"directory", "aside"};
 
 }  // namespace
