@@ -2,8 +2,8 @@
 // run.
 //
 // All streams (a run is one) share one chain: event n's hash covers the hash of n-1 and its own bytes, so
-// that a changed byte anywhere is found and located. A chain cannot show that its tail was cut: anchor()
-// gives the head, which is kept outside (in the repository), and check() is told it.
+// that a changed byte anywhere is found and located. A chain cannot show that its tail was cut: head() is
+// kept outside (in the repository: anchor.h), and check_journal() is told it.
 // Format:  docs/format/journal.md; SQLite, synchronous=FULL, one row an event.
 // Errors:  kCorrupt (names the event), kNoSpace (nothing was appended), kRefused (the stream moved on:
 //          somebody else appended; nothing was appended), kUnavailable (another process holds the file too

@@ -1,10 +1,14 @@
 // run/run_place.h: where runs are kept, and who may carry one out: one holder for each target.
 //
-// STATE/journal.db                    the truth STATE/runs/ID/engine.lock           held by the process
-// that carries the run out, for as long as it lives STATE/runs/ID/STEP.N/               one attempt: see
-// run/attempt.h A target is held by the run named last in the journal's stream "target/NAME", until that
-// run has ended. Each taking is one event there; its position is the target epoch.
-// Threads: any. Owns: the journal.
+//   STATE/journal.db             the truth
+//   STATE/runs/ID/engine.lock    held by the process that carries the run out, for as long as it lives
+//   STATE/runs/ID/STEP.N/        one attempt: run/attempt.h
+//   STATE/control/ID             where people reach the run: run/control.h
+//
+// A target is held by the run named last in the journal's stream "target/NAME", until that run has ended.
+// Each taking is one event there; its position is the target epoch.
+// Threads: any.
+// Owns:    the journal.
 #pragma once
 
 #include <memory>
@@ -45,7 +49,6 @@ class RunPlace {
   Journal& journal() { return *journal_; }
   const Path& state() const { return state_; }
   Path directory(const std::string& run) const { return state_ / "runs" / run; }
-  Path socket(const std::string& run) const { return directory(run) / "socket"; }
   Path attempt(const std::string& run, const std::string& step, uint32_t number) const;
 
   // Takes the target and records the run. Returns its id, DATE-PLAN-N. kRefused: the target is held; says

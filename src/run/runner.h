@@ -1,9 +1,10 @@
 // run/runner.h: the small process in which an attempt acts, and which outlives the engine.
 //
-// engine --starts--> `daruma __step DIR` (runner) --starts--> `daruma __act DIR` (worker), which calls the
-// step's type The runner holds the attempt's lock, bounds time and output, takes secrets out of what the
-// worker prints before it reaches the disk, and records the outcome durably. When it dies, the kernel ends
-// the worker with it.
+//   engine --starts--> `daruma __step DIR` (runner) --starts--> `daruma __act DIR` (worker)
+//
+// The worker calls the step's type. The runner holds the attempt's lock, bounds time and output, takes
+// secrets out of what the worker prints before it reaches the disk, and records the outcome durably. When it
+// dies, the kernel ends the worker with it.
 // Threads: none; these are the main functions of processes.
 #pragma once
 

@@ -218,8 +218,6 @@ class ScriptReader {
       items_.clear();
     }
     if (word == "if" || word == "elif" || word == "while" || word == "until") current_.condition = true;
-    if (word == "if") ++ifs_;
-    if (word == "fi" && ifs_ > 0) --ifs_;
     return i;
   }
 
@@ -232,7 +230,6 @@ class ScriptReader {
       command.folder = folder_;
       command.loop_variable = variable_;
       command.loop_items = items_;
-      command.inside_if = ifs_ > 0 && !command.condition;
       script_.commands.push_back(std::move(command));
     }
     current_.pipe.assign(1, {});
@@ -257,7 +254,6 @@ class ScriptReader {
   ManualLine comment_;
   std::string folder_, before_, variable_;
   std::vector<std::string> items_;
-  int ifs_ = 0;
 };
 
 }  // namespace

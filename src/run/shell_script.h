@@ -38,8 +38,7 @@ struct ShellCommand {
   std::string loop_variable = {};  // inside a `for`
   std::vector<std::string> loop_items = {};
   bool condition = false;  // of an `if`
-  bool inside_if = false;
-  bool cut_url = false;  // an unquoted & ends the URL that a person meant
+  bool cut_url = false;    // an unquoted & ends the URL that a person meant
 
   const SimpleCommand& first() const { return pipe.front(); }
 };

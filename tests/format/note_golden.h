@@ -8,7 +8,7 @@ namespace daruma::golden {
 
 inline JournalHead anchor(uint64_t number) {
   JournalHead head{number, {}};
-  for (size_t i = 0; i < head.hash.size(); ++i) head.hash[i] = static_cast<uint8_t>(number + i * 7);
+  for (size_t i = 0; i < head.hash.size(); ++i) head.hash[i] = static_cast<std::byte>(number + i * 7);
   return head;
 }
 
