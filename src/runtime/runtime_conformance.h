@@ -13,6 +13,7 @@
 #pragma once
 
 #include <gmock/gmock.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <functional>
@@ -28,6 +29,45 @@ inline constexpr const char* kSampleScript =
     "trap 'echo reloaded' HUP; trap 'echo bye; exit 0' TERM INT; echo hello; "
     "while :; do sleep 0.2 & wait $!; done";
 inline const std::pair<std::string, std::string> kSampleVariable{"SAMPLE_WORD", "must-not-be-shown"};
+
+// What harnesses share: the sample, and its runtime where no file of Daruma's own is needed.
+class Sample {
+ public:
+  explicit Sample(Runtime runtime, std::string called) {
+    service_.name = "sample";
+    service_.runtime = runtime;
+    service_.called = std::move(called);
+  }
+  virtual ~Sample() = default;
+  Sample(const Sample&) = delete;
+  Sample& operator=(const Sample&) = delete;
+
+  ServiceRuntime& runtime() {
+    if (!runtime_) runtime_ = another();
+    return *runtime_;
+  }
+  std::unique_ptr<ServiceRuntime> another() {
+    return make_runtime({*fs_, *clock_, *processes_, "/nowhere", "/nowhere/daruma"}, service_);
+  }
+  virtual void crash() { ::kill(runtime().status(clock_->after(10s))->pids.at(0), SIGKILL); }
+  ServiceConfig& service() { return service_; }
+  const std::string& name() const { return service_.called; }
+  Clock& clock() { return *clock_; }
+
+ protected:
+  // A name that no other sample of this program has.
+  static std::string next_name() {
+    static int count = 0;
+    return "sample-" + std::to_string(++count);
+  }
+
+ private:
+  std::unique_ptr<FileSystem> fs_ = real_file_system();
+  std::unique_ptr<Clock> clock_ = real_clock();
+  std::unique_ptr<ProcessRunner> processes_ = real_processes(*clock_);
+  ServiceConfig service_;
+  std::unique_ptr<ServiceRuntime> runtime_;
+};
 
 template <class Harness>
 class RuntimeConformance : public testing::Test {

@@ -1,7 +1,6 @@
 // The runtime `docker` on a real engine: what every runtime must do, and what is Docker's own.
 
 #include <gmock/gmock.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include <fmt/format.h>
@@ -10,6 +9,7 @@
 #include "os/process_table.h"
 #include "runtime/runtime_conformance.h"
 #include "support/docker_engine.h"
+#include "support/run_or_skip.h"
 
 namespace daruma::runtime {
 namespace {
@@ -35,23 +35,19 @@ class OneEngine : public testing::Environment {
 const auto* const kRegistered = testing::AddGlobalTestEnvironment(std::make_unique<OneEngine>().release());
 
 // A container of its own, made and not started.
-class Container {
+class Container : public Sample {
  public:
   Container() : Container(kSampleScript, {"--restart", "on-failure:5"}) {}
-  Container(const std::string& script, const std::vector<std::string>& options) {
-    service_.name = "sample";
-    service_.runtime = Runtime::kDocker;
-    service_.called = fmt::format("sample-{}", ++count_);
-    std::vector<std::string> words{"create", "--name", service_.called, "--env",
+  Container(const std::string& script, const std::vector<std::string>& options)
+      : Sample(Runtime::kDocker, next_name()) {
+    std::vector<std::string> words{"create", "--name", name(), "--env",
                                    kSampleVariable.first + "=" + kSampleVariable.second};
     words.insert(words.end(), DockerEngine::kMounts.begin(), DockerEngine::kMounts.end());
     words.insert(words.end(), options.begin(), options.end());
     words.insert(words.end(), {DockerEngine::kImage, "sh", "-c", script});
     OneEngine::engine().docker(words);
   }
-  ~Container() { OneEngine::engine().docker({"rm", "--force", service_.called}); }
-  Container(const Container&) = delete;
-  Container& operator=(const Container&) = delete;
+  ~Container() override { OneEngine::engine().docker({"rm", "--force", name()}); }
 
   static constexpr bool kReloads = true;
   static constexpr bool kReloadKeepsProcess = true;
@@ -59,26 +55,6 @@ class Container {
   static constexpr bool kCountsResources = true;
   static constexpr bool kScales = false;
   static constexpr const char* kUnit = "sample-";
-
-  ServiceRuntime& runtime() {
-    if (!runtime_) runtime_ = another();
-    return *runtime_;
-  }
-  std::unique_ptr<ServiceRuntime> another() {
-    return make_runtime({*fs_, *clock_, *processes_, "/nowhere", "/nowhere/daruma"}, service_);
-  }
-  void crash() { ::kill(runtime().status(clock_->after(10s))->pids.at(0), SIGKILL); }
-  const std::string& name() const { return service_.called; }
-  ServiceConfig& service() { return service_; }
-  Clock& clock() { return *clock_; }
-
- private:
-  static inline int count_ = 0;
-  std::unique_ptr<FileSystem> fs_ = real_file_system();
-  std::unique_ptr<Clock> clock_ = real_clock();
-  std::unique_ptr<ProcessRunner> processes_ = real_processes(*clock_);
-  ServiceConfig service_;
-  std::unique_ptr<ServiceRuntime> runtime_;
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Docker, RuntimeConformance, Container);
@@ -250,11 +226,4 @@ TEST_F(Compose, SaysWhatItComplainsOf) {
 }  // namespace
 }  // namespace daruma::runtime
 
-int main(int argc, char** argv) {
-  testing::InitGoogleMock(&argc, argv);
-  if (const std::string reason = daruma::DockerEngine::why_not(); !reason.empty()) {
-    fmt::print("skipped: {}\n", reason);
-    return 77;
-  }
-  return RUN_ALL_TESTS();
-}
+int main(int argc, char** argv) { return daruma::run_or_skip(argc, argv, daruma::DockerEngine::why_not()); }

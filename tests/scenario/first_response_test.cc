@@ -12,6 +12,7 @@
 #include "os/scratch_dir.h"
 #include "runtime/leftovers.h"
 #include "runtime/service_folder.h"
+#include "support/caretaker.h"
 #include "support/free_port.h"
 #include "support/postgres_server.h"
 
@@ -63,6 +64,7 @@ class FirstResponse : public testing::Test {
   }
 
   ScratchDir scratch_;
+  Caretaker caretaker_{scratch_.path()};
   std::unique_ptr<Clock> clock_ = real_clock();
   std::unique_ptr<ProcessRunner> processes_ = real_processes(*clock_);
   std::vector<std::string> names_;

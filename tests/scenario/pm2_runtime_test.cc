@@ -1,7 +1,6 @@
 // The runtime `pm2` on a real one: what every runtime must do, and what is pm2's own.
 
 #include <gmock/gmock.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include <fmt/format.h>
@@ -9,6 +8,8 @@
 #include "os/environment.h"
 #include "os/scratch_dir.h"
 #include "runtime/runtime_conformance.h"
+#include "support/caretaker.h"
+#include "support/run_or_skip.h"
 
 namespace daruma::runtime {
 namespace {
@@ -33,27 +34,23 @@ class OnePm2 : public testing::Environment {
 
  private:
   ScratchDir scratch_;
+  Caretaker caretaker_{scratch_.path()};
 };
 const auto* const kRegistered = testing::AddGlobalTestEnvironment(std::make_unique<OnePm2>().release());
 
 // An entry of its own in pm2's list, stopped.
-class Entry {
+class Entry : public Sample {
  public:
-  Entry() {
-    service_.name = "sample";
-    service_.runtime = Runtime::kPm2;
-    service_.called = fmt::format("sample-{}", ++count_);
+  Entry() : Sample(Runtime::kPm2, next_name()), name_(name()) {
     const Path script = scratch_.path() / "sample.sh";
     const std::string text = fmt::format("{}={}; export {}\n{}\n", kSampleVariable.first,
                                          kSampleVariable.second, kSampleVariable.first, kSampleScript);
     DR_CHECK(replace_file(scratch_.fs(), script, as_bytes("exec sleep 1000\n")).ok());
-    must({"start", script, "--name", service_.called, "--interpreter", "sh", "--restart-delay", "10"});
-    must({"stop", service_.called});
+    must({"start", script, "--name", name_, "--interpreter", "sh", "--restart-delay", "10"});
+    must({"stop", name_});
     DR_CHECK(replace_file(scratch_.fs(), script, as_bytes(text)).ok());
   }
-  ~Entry() { OnePm2::pm2({"delete", service_.called}); }
-  Entry(const Entry&) = delete;
-  Entry& operator=(const Entry&) = delete;
+  ~Entry() override { OnePm2::pm2({"delete", name_}); }
 
   static constexpr bool kReloads = true;
   static constexpr bool kReloadKeepsProcess = false;
@@ -62,16 +59,6 @@ class Entry {
   static constexpr bool kScales = true;
   static constexpr const char* kUnit = "sample-";
 
-  ServiceRuntime& runtime() {
-    if (!runtime_) runtime_ = another();
-    return *runtime_;
-  }
-  std::unique_ptr<ServiceRuntime> another() {
-    return make_runtime({scratch_.fs(), *clock_, *processes_, scratch_.path(), "/nowhere/daruma"}, service_);
-  }
-  void crash() { ::kill(runtime().status(clock_->after(10s))->pids.at(0), SIGKILL); }
-  ServiceConfig& service() { return service_; }
-
  private:
   static void must(const std::vector<std::string>& words) {
     const ProcessExit ended = OnePm2::pm2(words);
@@ -79,12 +66,8 @@ class Entry {
     DR_CHECK(ended.code == 0);
   }
 
-  static inline int count_ = 0;
+  const std::string name_;  // the entry's, whatever a test makes the service be called
   ScratchDir scratch_;
-  std::unique_ptr<Clock> clock_ = real_clock();
-  std::unique_ptr<ProcessRunner> processes_ = real_processes(*clock_);
-  ServiceConfig service_;
-  std::unique_ptr<ServiceRuntime> runtime_;
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Pm2, RuntimeConformance, Entry);
@@ -130,12 +113,11 @@ TEST_F(Pm2, AStartBringsAKilledPm2BackWithWhatItHadSaved) {
 
 int main(int argc, char** argv) {
   using namespace daruma;
-  testing::InitGoogleMock(&argc, argv);
   // pm2 of PATH, or the one that the benchmarks install.
   ::setenv("PATH", (environment_variable("PATH").value_or("") + ":" PM2_FOLDER).c_str(), 1);
   const auto clock = real_clock();
   const auto found = real_processes(*clock)->run({.argv = {"sh", "-c", "command -v pm2"}}, clock->after(10s));
-  if (found.ok() && found->code == 0) return RUN_ALL_TESTS();
-  fmt::print("skipped: pm2 is not at hand: install it, or run `npm ci` in bench/peers/node\n");
-  return 77;
+  const bool there = found.ok() && found->code == 0;
+  return run_or_skip(argc, argv,
+                     there ? "" : "pm2 is not at hand: install it, or run `npm ci` in bench/peers/node");
 }

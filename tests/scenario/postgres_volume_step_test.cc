@@ -2,6 +2,7 @@
 // name, the next container gets a new one, and undo brings the old one back.
 #include "support/docker_engine.h"
 #include "support/postgres_steps.h"
+#include "support/run_or_skip.h"
 
 namespace daruma::run {
 namespace {
@@ -100,11 +101,4 @@ TEST_F(Volume, WhatAKilledAttemptDidIsFoundOut) {
 }  // namespace
 }  // namespace daruma::run
 
-int main(int argc, char** argv) {
-  testing::InitGoogleMock(&argc, argv);
-  if (const std::string reason = daruma::DockerEngine::why_not(); !reason.empty()) {
-    fmt::print("skipped: {}\n", reason);
-    return 77;
-  }
-  return RUN_ALL_TESTS();
-}
+int main(int argc, char** argv) { return daruma::run_or_skip(argc, argv, daruma::DockerEngine::why_not()); }

@@ -14,6 +14,7 @@
 #include "runtime/output_log.h"
 #include "runtime/runtime_conformance.h"
 #include "runtime/service_folder.h"
+#include "support/caretaker.h"
 #include "support/free_port.h"
 #include "support/http_talk.h"
 #include "support/small_disk.h"
@@ -71,6 +72,7 @@ class ProcessWorld {
 
  private:
   ScratchDir scratch_;
+  Caretaker caretaker_{scratch_.path()};
   std::unique_ptr<Clock> clock_ = real_clock();
   std::unique_ptr<ProcessRunner> processes_ = real_processes(*clock_);
   ServiceConfig service_;

@@ -9,6 +9,7 @@
 #include "run/steps/test_world.h"
 #include "runtime/leftovers.h"
 #include "runtime/service_folder.h"
+#include "support/caretaker.h"
 #include "support/free_port.h"
 #include "support/postgres_server.h"
 
@@ -68,6 +69,7 @@ class ServiceStories : public StepTest {
 
   const Value::Map both{{"services", Value(Value::List{"api", "jobs"})}};
   ScratchDir scratch;
+  Caretaker caretaker{scratch.path()};
   uint16_t port = free_port();
 };
 

@@ -7,6 +7,7 @@
 
 #include "os/environment.h"
 #include "runtime/runtime_conformance.h"
+#include "support/run_or_skip.h"
 #include "support/systemd_container.h"
 
 namespace daruma::runtime {
@@ -39,21 +40,17 @@ std::string doubled(std::string text) {
 }
 
 // A unit of its own, not started.
-class Unit {
+class Unit : public Sample {
  public:
   Unit() : Unit(kSampleScript, "ExecReload=/bin/kill -HUP $MAINPID\nRestart=on-failure\nRestartSec=10ms\n") {}
-  Unit(const std::string& script, const std::string& more) {
-    service_.name = "sample";
-    service_.runtime = Runtime::kSystemd;
-    service_.called = name_;
+  Unit(const std::string& script, const std::string& more)
+      : Sample(Runtime::kSystemd, next_name()), name_(name()) {
     OneSystemd::systemd().install(
         name_, fmt::format("[Service]\nExecStart=/bin/sh -c \"{}\"\nEnvironment=\"{}={}\" A=b\n"
                            "MemoryAccounting=yes\nTasksAccounting=yes\nCPUAccounting=yes\n{}",
                            doubled(script), kSampleVariable.first, kSampleVariable.second, more));
   }
-  ~Unit() { OneSystemd::systemd().remove(name_); }
-  Unit(const Unit&) = delete;
-  Unit& operator=(const Unit&) = delete;
+  ~Unit() override { OneSystemd::systemd().remove(name_); }
 
   static constexpr bool kReloads = true;
   static constexpr bool kReloadKeepsProcess = true;
@@ -63,26 +60,12 @@ class Unit {
   static constexpr bool kScales = false;
   static constexpr const char* kUnit = "sample-";
 
-  ServiceRuntime& runtime() {
-    if (!runtime_) runtime_ = another();
-    return *runtime_;
-  }
-  std::unique_ptr<ServiceRuntime> another() {
-    return make_runtime({*fs_, *clock_, *processes_, "/nowhere", "/nowhere/daruma"}, service_);
-  }
-  void crash() {
+  void crash() override {
     OneSystemd::systemd().run({"systemctl", "kill", "--kill-who=main", "--signal=KILL", name_});
   }
-  ServiceConfig& service() { return service_; }
 
  private:
-  static inline int count_ = 0;
-  const std::string name_ = fmt::format("sample-{}", ++count_);
-  std::unique_ptr<FileSystem> fs_ = real_file_system();
-  std::unique_ptr<Clock> clock_ = real_clock();
-  std::unique_ptr<ProcessRunner> processes_ = real_processes(*clock_);
-  ServiceConfig service_;
-  std::unique_ptr<ServiceRuntime> runtime_;
+  const std::string name_;  // the unit's, whatever a test makes the service be called
 };
 
 INSTANTIATE_TYPED_TEST_SUITE_P(Systemd, RuntimeConformance, Unit);
@@ -157,10 +140,5 @@ TEST_F(Systemd, AMachineWithoutItIsUnavailable) {
 }  // namespace daruma::runtime
 
 int main(int argc, char** argv) {
-  testing::InitGoogleMock(&argc, argv);
-  if (const std::string reason = daruma::SystemdContainer::why_not(); !reason.empty()) {
-    fmt::print("skipped: {}\n", reason);
-    return 77;
-  }
-  return RUN_ALL_TESTS();
+  return daruma::run_or_skip(argc, argv, daruma::SystemdContainer::why_not());
 }

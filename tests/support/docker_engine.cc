@@ -34,10 +34,29 @@ std::string DockerEngine::why_not() {
 DockerEngine::DockerEngine() {
   ::setenv("DOCKER_HOST", ("unix://" + socket_.native()).c_str(), 1);
   const Path& top = scratch_.path();
-  Command command{{"setpriv", "--pdeathsig", "TERM", "dockerd", "--data-root", top / "data", "--exec-root",
-                   top / "exec", "--pidfile", top / "pid", "-H", "unix://" + socket_.native(),
-                   "--storage-driver=overlay2", "--exec-opt", "native.cgroupdriver=cgroupfs",
-                   "--iptables=false", "--ip6tables=false", "--bridge=none"}};
+  // What it mounts (its network namespace it never unmounts) is seen by itself alone and ends with it.
+  Command command{{"unshare",
+                   "--mount",
+                   "--propagation",
+                   "slave",
+                   "setpriv",
+                   "--pdeathsig",
+                   "TERM",
+                   "dockerd",
+                   "--data-root",
+                   top / "data",
+                   "--exec-root",
+                   top / "exec",
+                   "--pidfile",
+                   top / "pid",
+                   "-H",
+                   "unix://" + socket_.native(),
+                   "--storage-driver=overlay2",
+                   "--exec-opt",
+                   "native.cgroupdriver=cgroupfs",
+                   "--iptables=false",
+                   "--ip6tables=false",
+                   "--bridge=none"}};
   command.output = top / "engine.log";
   auto started = processes_->start(command);
   DR_CHECK(started.ok());

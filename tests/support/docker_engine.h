@@ -12,6 +12,7 @@
 
 #include "os/process.h"
 #include "os/scratch_dir.h"
+#include "support/caretaker.h"
 
 namespace daruma {
 
@@ -37,6 +38,7 @@ class DockerEngine {
   void import_image();
 
   ScratchDir scratch_;
+  Caretaker caretaker_{scratch_.path()};
   Path socket_ = scratch_.path() / "docker.sock";
   std::unique_ptr<Clock> clock_ = real_clock();
   std::unique_ptr<ProcessRunner> processes_ = real_processes(*clock_);

@@ -17,6 +17,7 @@
 #include "os/process.h"
 #include "os/scratch_dir.h"
 #include "runtime/runtime.h"
+#include "support/caretaker.h"
 #include "support/http_receiver.h"
 #include "support/http_talk.h"
 
@@ -82,6 +83,7 @@ class KeptSystem {
   [[noreturn]] void fail(const std::string& what);
 
   daruma::ScratchDir scratch_;
+  daruma::Caretaker caretaker_{scratch_.path()};
   std::unique_ptr<daruma::Clock> clock_ = daruma::real_clock();
   std::unique_ptr<daruma::ProcessRunner> runner_ = daruma::real_processes(*clock_);
   daruma::HttpReceiver slack_;

@@ -19,6 +19,7 @@
 #include "lastminutestay/tests/reply.h"
 #include "os/process.h"
 #include "runtime/runtime.h"
+#include "support/caretaker.h"
 #include "support/postgres_server.h"
 
 namespace lastminutestay {
@@ -93,6 +94,7 @@ class ProtectedBackend {
   [[noreturn]] void fail(const std::string& what) const;
 
   daruma::PostgresServer postgres_;
+  daruma::Caretaker caretaker_{postgres_.directory()};
   std::unique_ptr<daruma::Clock> clock_ = daruma::real_clock();
   std::unique_ptr<daruma::FileSystem> fs_ = daruma::real_file_system();
   std::unique_ptr<daruma::ProcessRunner> processes_ = daruma::real_processes(*clock_);
