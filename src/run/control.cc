@@ -131,7 +131,8 @@ Result<std::unique_ptr<ControlServer>> serve_control(FileSystem& fs, const Path&
 Status ask_control(const Path& state, const std::string& run, const Request& request, Duration patience) {
   DR_TRY(const Descriptor server, connect_to(socket_of(state, run)));
   if (!send_message(server.get(), to_message(request)))
-    return Error{Errc::kUnavailable, fmt::format("run {}: whoever carries it out does not listen", run)};
+    return Error{Errc::kUnavailable, fmt::format("run {}: whoever carries it out does not listen", run),
+                 fmt::format("see whether it goes on: daruma runs {0}; else: daruma resume {0}", run)};
   const auto reply = receive_message(server.get(), patience);
   if (!reply || reply->text.empty())
     return Error{Errc::kUnavailable,

@@ -28,7 +28,8 @@ Status add(FileSystem& fs, Library& library, const Path& file) {
 Result<Plan> load_plan(FileSystem& fs, const Path& file) {
   const auto bytes = read_file(fs, file, kLargestPlan);
   if (bytes.is(Errc::kNotFound))
-    return Error{Errc::kNotFound, fmt::format("plan {}: no such file", file.string())};
+    return Error{Errc::kNotFound, fmt::format("plan {}: no such file", file.string()),
+                 "`daruma plan list` shows those of daruma.yaml"};
   DR_OK(bytes);
   return parse_plan(std::string(as_text(*bytes)), file);
 }

@@ -46,7 +46,8 @@ Status RunState::may_approve(const ApprovalGiven& given, Instant now) const {
   const ApprovalState& approval = *found->second.approval;
   if (now >= approval.until)
     return Error{Errc::kRefused,
-                 fmt::format("the request for '{}' expired at {}", given.step, to_rfc3339(approval.until))};
+                 fmt::format("the request for '{}' expired at {}", given.step, to_rfc3339(approval.until)),
+                 "start the run anew when somebody is there to approve"};
   if (!given.agree) return {};  // anybody may say no
   if (given.break_glass)
     return given.reason.empty()
@@ -57,8 +58,11 @@ Status RunState::may_approve(const ApprovalGiven& given, Instant now) const {
         return std::ranges::find(given.by.groups, group) != given.by.groups.end();
       });
   if (!in_group)
-    return Error{Errc::kRefused, fmt::format("{} is in none of the groups that may approve '{}': {}",
-                                             given.by.name, given.step, fmt::join(approval.groups, ", "))};
+    return Error{
+        Errc::kRefused,
+        fmt::format("{} is in none of the groups that may approve '{}': {}", given.by.name, given.step,
+                    fmt::join(approval.groups, ", ")),
+        "ask one of them; alone, with a reason, and alarmed: daruma approve --break-glass --reason WHY"};
   if (!created_->by_starter && (given.by.uid == created_->by.uid || given.by.uid == 0))
     return Error{
         Errc::kRefused,
@@ -67,7 +71,8 @@ Status RunState::may_approve(const ApprovalGiven& given, Instant now) const {
         "ask somebody else; alone, with a reason, and alarmed: daruma approve --break-glass --reason WHY"};
   if (std::ranges::any_of(approval.given,
                           [&](const ApprovalGiven& earlier) { return earlier.by.uid == given.by.uid; }))
-    return Error{Errc::kRefused, fmt::format("{} approved '{}' already", given.by.name, given.step)};
+    return Error{Errc::kRefused, fmt::format("{} approved '{}' already", given.by.name, given.step),
+                 "somebody else must approve it too"};
   return {};
 }
 

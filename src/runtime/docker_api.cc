@@ -120,7 +120,8 @@ Status DockerApi::connect(Deadline deadline) {
   if (*status != 200 || newest.empty() || compare_versions(newest, kOldestUsable) < 0)
     return Error{Errc::kUnavailable,
                  fmt::format("what answers at '{}' is not a Docker Engine of API {} or newer",
-                             socket_.native(), kOldestUsable)};
+                             socket_.native(), kOldestUsable),
+                 "DOCKER_HOST says which engine is meant; an older one must be updated"};
   const std::string oldest = about->text_at("MinAPIVersion", std::string(kOldestUsable));
   std::string version(compare_versions(newest, kNewestKnown) < 0 ? newest : kNewestKnown);
   if (compare_versions(version, oldest) < 0) version = oldest;
@@ -153,7 +154,8 @@ Result<long> DockerApi::transfer(const char* method, const std::string& url, con
   const CURLcode code = curl_easy_perform(handle.get());
   if (code == CURLE_OPERATION_TIMEDOUT)
     return Error{Errc::kCancelled,
-                 fmt::format("Docker at '{}' had not done it at the deadline", socket_.native())};
+                 fmt::format("Docker at '{}' had not done it at the deadline", socket_.native()),
+                 "it may still do it: see `docker ps --all`"};
   if (code != CURLE_OK)
     return Error{
         Errc::kUnavailable,

@@ -295,7 +295,8 @@ Status DockerRuntime::compose(const Project& project, const std::vector<std::str
   argv.insert(argv.end(), words.begin(), words.end());
   const auto ended = world_.processes.run({.argv = argv, .working_directory = project.folder}, deadline);
   if (ended.is(Errc::kNotFound))
-    return Error{Errc::kNotFound, "neither `docker compose` nor `docker-compose` is installed"};
+    return Error{Errc::kNotFound, "neither `docker compose` nor `docker-compose` is installed",
+                 "install docker-compose, or type the container's own `docker run`"};
   if (!ended.ok()) return ended.error();
   if (ended->code == 0) return {};
   return Error{Errc::kFailed,

@@ -61,7 +61,8 @@ Status end_leftovers(Clock& clock, const ServiceRecord& record, Duration grace, 
     if (deadline.passed(clock.mono()))
       return Error{Errc::kCancelled,
                    fmt::format("{} left over from a killed shim does not end",
-                               names_of(left.proven.empty() ? left.doubtful : left.proven))};
+                               names_of(left.proven.empty() ? left.doubtful : left.proven)),
+                   "one that ignores SIGKILL waits for a disk or device: look with `ps -o pid,stat,wchan`"};
     if (kill_at.passed(clock.mono())) signal = SIGKILL;
     if (signal != 0) signal_all(left.proven, signal);
     if (signal == SIGTERM) signal = 0;  // once is enough

@@ -98,7 +98,8 @@ Status Pm2Runtime::start(Deadline deadline) {
   auto turn = world_.fs.lock(folder / "lock");
   for (; turn.is(Errc::kRefused); turn = world_.fs.lock(folder / "lock")) {
     if (deadline.passed(world_.clock.mono()))
-      return Error{Errc::kCancelled, fmt::format("'{}' is being started by somebody else", name_)};
+      return Error{Errc::kCancelled, fmt::format("'{}' is being started by somebody else", name_),
+                   fmt::format("see how it is: pm2 describe {}", shell_word(name_))};
     world_.clock.pause(kBetweenTries);
   }
   if (!turn.ok()) return std::move(turn).error();
@@ -202,7 +203,9 @@ Result<std::string> Pm2Runtime::run(std::vector<std::string> words, Deadline dea
   Command command{.argv = words, .environment = service_.environment};
   command.environment.emplace_back("PM2_HOME", home().native());
   auto ended = world_.processes.run(command, deadline);
-  if (ended.is(Errc::kNotFound)) return Error{Errc::kUnavailable, "'pm2' is not installed, or not in PATH"};
+  if (ended.is(Errc::kNotFound))
+    return Error{Errc::kUnavailable, "'pm2' is not installed, or not in PATH",
+                 "npm install -g pm2, or add its folder to the PATH of daruma"};
   if (!ended.ok()) return std::move(ended).error();
   if (ended->code == 0) return std::move(ended->output);
   return Error{Errc::kFailed, fmt::format("pm2 {}: {}", words[1], last_lines(ended->output, 10))};

@@ -115,6 +115,11 @@ std::vector<std::string> ProcessRuntime::by_hand(std::string_view act) const {
   return {fmt::format("daruma service {} {}{}", act, shell_word(service_.name), more)};
 }
 
+std::string ProcessRuntime::see() const {
+  return fmt::format("see how it is: daruma service status {0}, daruma service logs {0}",
+                     shell_word(service_.name));
+}
+
 Result<std::optional<Value>> ProcessRuntime::ask(const ShimRequest& request, Deadline deadline) {
   const auto socket = connect_to(folder_.socket());
   if (!socket.ok()) {
@@ -131,7 +136,7 @@ Result<std::optional<Value>> ProcessRuntime::ask(const ShimRequest& request, Dea
     }
     if (deadline.passed(world_.clock.mono()))
       return Error{Errc::kCancelled,
-                   fmt::format("the shim of '{}' had not done it at the deadline", service_.name)};
+                   fmt::format("the shim of '{}' had not done it at the deadline", service_.name), see()};
   }
 }
 
@@ -145,8 +150,11 @@ Result<std::optional<Value>> ProcessRuntime::ask_patiently(const ShimRequest& re
 Result<std::optional<ServiceRecord>> ProcessRuntime::record(Deadline deadline) {
   auto answer = ask({}, deadline);
   if (answer.is(Errc::kCancelled))
-    return Error{Errc::kUnavailable, fmt::format("the shim of '{}' does not answer at '{}'", service_.name,
-                                                 folder_.socket().native())};
+    return Error{
+        Errc::kUnavailable,
+        fmt::format("the shim of '{}' does not answer at '{}'", service_.name, folder_.socket().native()),
+        fmt::format("`kill -9` the process that {} names, and start it again: what is left is ended then",
+                    folder_.pid().native())};
   if (!answer.ok()) return std::move(answer).error();
   if (!*answer) return read_record(world_.fs, folder_);
   DR_TRY(ServiceRecord living, record_from(**answer));
@@ -188,7 +196,7 @@ Status ProcessRuntime::start_shim(Deadline deadline) {
                         .environment = {{kMark, ""}}};
   auto ended = world_.processes.run(command, deadline);
   if (ended.is(Errc::kCancelled))
-    return Error{Errc::kCancelled, fmt::format("'{}' had not started at the deadline", service_.name)};
+    return Error{Errc::kCancelled, fmt::format("'{}' had not started at the deadline", service_.name), see()};
   if (!ended.ok()) return std::move(ended).error();
   const auto answer = parse_answer(ended->output);
   if (answer.ok()) return {};

@@ -27,6 +27,7 @@ class ProcessRuntime final : public ServiceRuntime {
   std::vector<std::string> by_hand(std::string_view act) const override;
 
  private:
+  std::string see() const;  // the hint where nobody knows how it ended
   // The shim's answer; nullopt: no shim takes orders. kCancelled: it has not answered at the deadline.
   Result<std::optional<Value>> ask(const ShimRequest& request, Deadline deadline);
   // Asks again while the answer is that the shim is busy with something else.

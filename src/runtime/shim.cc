@@ -396,7 +396,8 @@ Result<std::unique_ptr<FileLock>> take_lock(const ShimWorld& world, const Servic
     auto lock = world.fs.lock(folder.lock());
     if (!lock.is(Errc::kRefused)) return lock;
     if (deadline.passed(world.clock.mono()))
-      return Error{Errc::kUnavailable, fmt::format("'{}' is held by another shim", folder.lock().native())};
+      return Error{Errc::kUnavailable, fmt::format("'{}' is held by another shim", folder.lock().native()),
+                   "somebody starts or stops it at this moment: try again"};
   }
 }
 

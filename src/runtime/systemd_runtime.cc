@@ -129,7 +129,8 @@ Status SystemdRuntime::reload(Deadline deadline) {
 }
 
 Status SystemdRuntime::scale(uint32_t, Deadline) {
-  return Error{Errc::kRefused, fmt::format("'{}' is one unit, and cannot be scaled", unit_)};
+  return Error{Errc::kRefused, fmt::format("'{}' is one unit, and cannot be scaled", unit_),
+               "a template (NAME@.service) makes a unit for each instance"};
 }
 
 Result<std::string> SystemdRuntime::logs(uint32_t lines, Deadline deadline) {
@@ -193,7 +194,8 @@ Result<std::string> SystemdRuntime::run(std::vector<std::string> argv, Deadline 
       {.argv = std::move(argv), .environment = {{"TZ", "UTC"}, {"LC_ALL", "C"}}}, deadline);
   if (ended.is(Errc::kNotFound))
     return Error{Errc::kUnavailable,
-                 fmt::format("'{}' is not installed: systemd does not run this machine", program)};
+                 fmt::format("'{}' is not installed: systemd does not run this machine", program),
+                 "name the runtime that keeps the service, in daruma.yaml"};
   if (!ended.ok()) return std::move(ended).error();
   if (ended->code == 0) return std::move(ended->output);
   const bool absent = ended->output.find("not been booted with systemd") != std::string::npos ||

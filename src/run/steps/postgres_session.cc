@@ -39,7 +39,8 @@ Result<PostgresSession> PostgresSession::open(const StepContext& context, May ma
   DR_TRY(const auto settings, postgres_settings(context, database));
   const MonoInstant now = context.clock.mono();
   const Duration left = context.deadline.left(now);
-  if (left == Duration{0}) return Error{Errc::kCancelled, "the step's time is over"};
+  if (left == Duration{0})
+    return Error{Errc::kCancelled, "the step's time is over", "give it more by its `timeout`"};
   const Duration patience = std::min(left, Duration(kConnectPatience));
   const Duration limit = std::min(left, Duration(24h));
   DR_TRY(auto sql, postgres::connect_sql(settings, context.clock, context.clock.after(patience), limit));
@@ -85,7 +86,11 @@ Status end_earlier_attempts(const StepContext& context, PostgresSession& session
                                         {session_name(context)}));
     if (left.rows.empty()) return {};
     if (context.deadline.passed(context.clock.mono()) || context.stop.stop_requested())
-      return Error{Errc::kCancelled, "a session that a killed attempt left in the server does not end"};
+      return Error{
+          Errc::kCancelled, "a session that a killed attempt left in the server does not end",
+          fmt::format(
+              "see what it waits for: {}",
+              psql_line(context, "SELECT pid, state, wait_event_type, wait_event FROM pg_stat_activity"))};
     context.clock.pause(50ms, context.stop);
   }
 }

@@ -85,7 +85,9 @@ Result<Value> prepare(StepContext& context) {
                  "rename the database by hand first, to a shorter name"};
   DR_TRY(auto session, PostgresSession::open(context, May::kRead, names.maintenance));
   DR_TRY(const auto side, find_database(session, names.side));
-  if (!side) return Error{Errc::kNotFound, fmt::format("there is no database {} to switch to", names.side)};
+  if (!side)
+    return Error{Errc::kNotFound, fmt::format("there is no database {} to switch to", names.side),
+                 "restore it beside first (postgres.restore_beside)"};
   DR_TRY(const auto production, find_database(session, names.production));
   return Value(Value::Map{{"production", names.production},
                           {"side", names.side},

@@ -77,7 +77,8 @@ Result<Value> signal(StepContext& context, Act act) {
     DR_TRY(const bool there, is_there(session, victim, act));
     if (!there) break;
     if (context.deadline.passed(context.clock.mono()))
-      return Error{Errc::kCancelled, fmt::format("the server was told, but {} goes on", victim.words)};
+      return Error{Errc::kCancelled, fmt::format("the server was told, but {} goes on", victim.words),
+                   "one that is deep in the kernel ends with a restart of the server"};
     context.say(fmt::format("waits for {} to end", victim.pid));
     context.clock.pause(kBetweenLooks, context.stop);
   }

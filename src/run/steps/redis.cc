@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/shell_word.h"
 #include "base/size.h"
 #include "run/steps/families.h"
 #include "run/steps/inputs.h"
@@ -131,7 +132,8 @@ Result<Value> restart(StepContext& context) {
     context.say(fmt::format("waits for {}: {}", service->name, why));
     if (context.deadline.passed(context.clock.mono()) || !context.clock.pause(kBetweenLooks, context.stop))
       return Error{Errc::kCancelled,
-                   fmt::format("{} was restarted and does not answer: {}", service->name, why)};
+                   fmt::format("{} was restarted and does not answer: {}", service->name, why),
+                   fmt::format("its last words: daruma service logs {}", shell_word(service->name))};
   }
 }
 

@@ -171,7 +171,8 @@ Status undo_scale(StepContext& context) {
   const Value* before = context.recorded.find(service->name);
   const Value::List* pids = before && before->find("pids") ? before->find("pids")->list() : nullptr;
   if (!pids || pids->empty())
-    return Error{Errc::kRefused, fmt::format("{} did not run before it was scaled", service->name)};
+    return Error{Errc::kRefused, fmt::format("{} did not run before it was scaled", service->name),
+                 "stop it, if it is not wanted"};
   const auto runtime = context.runtime_of(*service);
   DR_OK(runtime->scale(static_cast<uint32_t>(pids->size()), context.deadline));
   DR_TRY(const ServiceStatus now, runtime->status(context.deadline));
