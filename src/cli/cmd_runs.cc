@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/table.h"
+#include "cli/asked_view.h"
 #include "cli/commands.h"
 #include "cli/run_session.h"
 #include "cli/run_view.h"
@@ -11,7 +12,7 @@ namespace {
 
 using namespace run;
 
-constexpr size_t kListed = 20;
+constexpr size_t kListed = 20, kCounted = 100'000;
 constexpr Duration kAnswerWithin = 10s;
 
 std::string state_word(RunPlace& place, const RunState& state) {
@@ -44,14 +45,22 @@ Value as_value(RunPlace& place, const RunState& state) {
   return value.set("steps", std::move(steps));
 }
 
-Result<int> show_one(App& app, RunPlace& place, const std::string& id) {
-  DR_TRY(const RunState state, load_run(place.journal(), id, find_step_type));
-  app.out.write(app.json ? to_json(as_value(place, state)) + "\n" : describe(app, state));
+Result<int> show_one(App& app, const std::string& id) {
+  auto place = open_runs(app);
+  if (place.is(Errc::kRefused)) {  // of somebody else's run we see what it asks of us, and nothing else
+    DR_TRY(const Value asked, asked_here(app, id));
+    app.out.write(app.json ? to_json(asked) + "\n" : describe_asked(asked, true));
+    return kDone;
+  }
+  DR_OK(place);
+  DR_TRY(const RunState state, load_run(place->journal(), id, find_step_type));
+  app.out.write(app.json ? to_json(as_value(*place, state)) + "\n" : describe(app, state));
   return kDone;
 }
 
 Result<int> list(App& app, RunPlace& place) {
-  DR_TRY(const auto ids, place.runs(kListed));
+  DR_TRY(const auto ids, place.newest_and_open(kListed, find_step_type));
+  DR_TRY(const auto every, place.runs(kCounted));
   Value::List all;
   Table table({{"run"}, {"target"}, {"started"}, {"by"}, {"state"}});
   for (const std::string& id : ids) {
@@ -66,6 +75,8 @@ Result<int> list(App& app, RunPlace& place) {
   else
     app.out.write(ids.empty() ? "no plan has been run yet; daruma plan list shows what could be\n"
                               : table.text());
+  if (!app.json && every.size() > ids.size())
+    app.out.write(fmt::format("and {} older, which have all ended\n", every.size() - ids.size()));
   return kDone;
 }
 
@@ -73,7 +84,7 @@ Result<int> list(App& app, RunPlace& place) {
 Status ask(App& app, const std::string& id, const Request& request) {
   const Status asked = ask_control(app.config->state, id, request, kAnswerWithin);
   if (!asked.is(Errc::kUnavailable) && !asked.is(Errc::kNotFound)) return asked;
-  DR_TRY(RunPlace place, open_runs(app));
+  DR_TRY(RunPlace place, open_runs_of(app, id));
   DR_TRY(const RunState state, load_run(place.journal(), id, find_step_type));
   DR_TRY(const bool carried, place.is_carried(id));
   if (carried) return asked;  // somebody does, and does not answer
@@ -87,19 +98,21 @@ Status ask(App& app, const std::string& id, const Request& request) {
 // At a terminal, to agree to what destroys takes typing the step's name: nobody does that out of habit.
 Status confirm(App& app, const std::string& id, const Request& request) {
   if (!request.yes || app.json || !at_terminal()) return {};
-  DR_TRY(RunPlace place, open_runs(app));
-  DR_TRY(const RunState state, load_run(place.journal(), id, find_step_type));
-  const Step* step = state.step(request.step);
-  const StepType* type = step ? state.type_of(*step) : nullptr;
-  const bool asking = step && state.at(step->id).phase == StepPhase::kAsking;
-  if (!asking || !type || (type->effect != Effect::kDestroy && type->name != "approve")) return {};
+  DR_TRY(Value asked, asked_here(app, id));
+  Value::List of_step;
+  for (const Value& ask : *asked.find("asks")->list())
+    if (ask.text_at("step") == request.step &&
+        (ask.text_at("effect") == to_string(Effect::kDestroy) || ask.text_at("do") == "approve"))
+      of_step.push_back(ask);
+  if (of_step.empty() || of_step.front().text_at("kind") != "approval") return {};
   forget_typed();  // what was typed before the question; never after it, when somebody may be typing already
-  app.out.write(waits_for(state) + "\nto agree, type the name of the step: ");
+  app.out.write(describe_asked(asked.set("asks", std::move(of_step)), true) +
+                "\nto agree, type the name of the step: ");
   app.out.flush();
   const auto line = wait_for_line(app.clock, app.stop);
-  if (line && *line == step->id) return {};
+  if (line && *line == request.step) return {};
   return Error{Errc::kRefused,
-               fmt::format("'{}' is not '{}': nothing was approved", line.value_or(""), step->id)};
+               fmt::format("'{}' is not '{}': nothing was approved", line.value_or(""), request.step)};
 }
 
 int tell(App& app, const Status& status, const std::string& done) {
@@ -115,8 +128,9 @@ int tell(App& app, const Status& status, const std::string& done) {
 
 int run_runs(App& app, const Invocation& invocation) {
   const auto show = [&]() -> Result<int> {
+    if (!invocation.arguments.empty()) return show_one(app, invocation.arguments[0]);
     DR_TRY(RunPlace place, open_runs(app));
-    return invocation.arguments.empty() ? list(app, place) : show_one(app, place, invocation.arguments[0]);
+    return list(app, place);
   };
   const Result<int> code = show();
   return code.ok() ? *code : report_error(app, code.error());

@@ -11,6 +11,7 @@
 #include "journal/anchor.h"
 #include "os/environment.h"
 #include "os/files.h"
+#include "run/asked.h"
 #include "run/safety_world.h"
 
 namespace daruma {
@@ -28,7 +29,16 @@ Result<Plan> find_plan(const App& app, const Library& library, const std::string
   return load_plan(app.fs, (app.working_directory / word).lexically_normal());
 }
 
-Result<RunPlace> open_runs(const App& app) { return RunPlace::open(app.fs, app.clock, app.config->state); }
+Result<RunPlace> open_runs(const App& app) {
+  const Path& state = app.config->state;
+  auto place = RunPlace::open(app.fs, app.clock, state);
+  if (place.is(Errc::kRefused) && app.fs.list_dir(state / "runs").is(Errc::kRefused))
+    return Error{
+        Errc::kRefused,
+        fmt::format("the runs in {} are another user's; you are {}", state.string(), this_user().name),
+        "what a run asks of you: daruma runs RUN, daruma approve RUN STEP; all else as that user"};
+  return place;
+}
 
 StepTimes usual_times_here(const App& app, const std::string& plan) {
   const auto times = [&]() -> Result<StepTimes> {
@@ -126,8 +136,10 @@ Result<RunState> carry_out_here(App& app, RunPlace& place, const std::string& id
       app.err.write(*why + "; let runs act again with: daruma halt --release\n");
     return why;
   };
+  control->show(asked_of(before));
   parts.on_event = [&](const RunState& state, const JournalEvent& event) {
     view.show(state, event);
+    control->show(asked_of(state));
     here.follow(state);
     for (const auto& [step, what] : asked_by(state, event)) {
       const bool approval = what == AskHere::What::kMayItGoOn;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/table.h"
+#include "cli/asked_view.h"
 #include "os/environment.h"
 #include "os/files.h"
 
@@ -224,34 +225,7 @@ void RunView::show(const RunState& state, const JournalEvent& event) {
   draw_running();
 }
 
-// With what earlier steps found filled in: nobody can agree to a name, or do it.
-static std::string task_of(const RunState& state, const Step& step) {
-  const auto inputs = state.inputs(step, Verb::kAct);
-  return (inputs.ok() ? Value(*inputs) : Value(step.action.with)).text_at("task", title_of(step));
-}
-
-std::string waits_for(const RunState& state) {
-  std::string out;
-  for (const Step& step : state.steps()) {
-    const StepState& at = state.at(step.id);
-    if (at.phase == StepPhase::kAsking && at.approval && !at.approval->granted) {
-      out +=
-          fmt::format("\n  ?  {}\n     {}", printable(in_our_language(state.question(step), title_of(step))),
-                      fmt::format("{} of {} approvals until {}Z", at.approval->given.size(),
-                                  at.approval->count, clock_time(at.approval->until)));
-      if (!at.approval->groups.empty()) out += fmt::format(", of {}", fmt::join(at.approval->groups, ", "));
-      out += fmt::format("\n     daruma approve {0} {1}        or: daruma approve {0} {1} --reject\n",
-                         state.id(), step.id);
-    }
-    if (at.phase == StepPhase::kPerson) {
-      const std::string task = at.attempts.empty() ? printable(task_of(state, step))
-                                                   : fmt::format("did '{}' happen? {}", step.id, at.error);
-      out += fmt::format("\n  ?  {}\n     daruma approve {} {}        or, if not: --reject\n", task,
-                         state.id(), step.id);
-    }
-  }
-  return out;
-}
+std::string waits_for(const RunState& state) { return describe_asked(asked_of(state), false); }
 
 std::string describe(const App& app, const RunState& state) {
   const Plan& plan = state.created().plan.plan;

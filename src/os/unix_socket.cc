@@ -14,7 +14,7 @@
 namespace daruma {
 namespace {
 
-constexpr size_t kMessageMax = 4096;
+constexpr size_t kMessageMax = 64 * 1024;
 
 // The address of `path` by way of its open folder, so that its length does not matter.
 class ShortName {
@@ -106,7 +106,7 @@ std::optional<Message> receive_message(int socket, Duration wait) {
     if (uninterrupted([&] { return ::poll(&watched, 1, static_cast<int>(wait_ms)); }) <= 0)
       return std::nullopt;
   }
-  std::array<char, kMessageMax> text{};
+  std::string text(kMessageMax, '\0');
   iovec part{text.data(), text.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
   msghdr message{};
@@ -116,7 +116,8 @@ std::optional<Message> receive_message(int socket, Duration wait) {
   message.msg_controllen = control.size();
   const ssize_t size = uninterrupted([&] { return ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC); });
   if (size < 0 && errno == EAGAIN) return std::nullopt;
-  Message received{std::string(text.data(), static_cast<size_t>(std::max<ssize_t>(size, 0))), Descriptor()};
+  text.resize(static_cast<size_t>(std::max<ssize_t>(size, 0)));
+  Message received{std::move(text), Descriptor()};
   for (cmsghdr* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
     if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
     int handed = -1;

@@ -10,11 +10,13 @@
 #include "os/files.h"
 #include "os/offspring.h"
 #include "os/unix_socket.h"
+#include "run/asked.h"
 
 namespace daruma::run {
 namespace {
 
 constexpr std::string_view kKinds[] = {"approve", "answer", "abort"};
+constexpr std::string_view kLook = "look";
 constexpr Duration kAskWithin = 2s;  // for a client to say what it wants
 
 Path socket_of(const Path& state, const std::string& run) { return state / "control" / run; }
@@ -28,8 +30,7 @@ std::string to_message(const Request& request) {
   return to_json(value);
 }
 
-Result<Request> request_of(const std::string& text) {
-  DR_TRY(const Value value, parse_json(text));
+Result<Request> request_of(const Value& value) {
   Request request;
   const std::string word = value.text_at("ask");
   const auto kind = enum_named<Request::Kind>(kKinds, word);
@@ -74,6 +75,8 @@ class Server final : public ControlServer {
     letters_.lock()->push_back({.body = event_of(request, by)});
   }
 
+  void show(Value asked) override { *asked_.lock() = std::move(asked); }
+
  private:
   void serve(const std::stop_token& stop) {
     while (!stop.stop_requested()) {
@@ -86,16 +89,26 @@ class Server final : public ControlServer {
     const auto who = peer_of(client);
     const auto message = receive_message(client.get(), kAskWithin);
     if (!who.ok() || !message) return;
-    const auto request = request_of(message->text);
+    const auto value = parse_json(message->text);
+    if (!value.ok()) return answer(client, value.error());
+    if (value->text_at("ask") == kLook) return answer_look(client, person_of(*who));
+    const auto request = request_of(*value);
     if (!request.ok()) return answer(client, request.error());
     auto held = std::make_shared<Descriptor>(std::move(client));
     letters_.lock()->push_back({.body = event_of(*request, person_of(*who)),
                                 .answer = [held](const Status& status) { answer(*held, status); }});
   }
 
+  void answer_look(const Descriptor& client, const Person& person) {
+    const auto seen = asked_for(*asked_.lock(), person);
+    if (!seen.ok()) return answer(client, seen.error());
+    send_message(client.get(), to_json(Value().set("ok", true).set("asked", *seen)));
+  }
+
   FileSystem& fs_;
   Path path_;
   Descriptor listener_;
+  Guarded<Value> asked_;
   Guarded<std::deque<Letter>> letters_;
   std::jthread thread_;
 };
@@ -128,9 +141,12 @@ Result<std::unique_ptr<ControlServer>> serve_control(FileSystem& fs, const Path&
   return std::unique_ptr<ControlServer>(std::make_unique<Server>(fs, path, std::move(listener)));
 }
 
-Status ask_control(const Path& state, const std::string& run, const Request& request, Duration patience) {
+namespace {
+
+// The answer of whoever carries the run out.
+Result<Value> talk(const Path& state, const std::string& run, const std::string& message, Duration patience) {
   DR_TRY(const Descriptor server, connect_to(socket_of(state, run)));
-  if (!send_message(server.get(), to_message(request)))
+  if (!send_message(server.get(), message))
     return Error{Errc::kUnavailable, fmt::format("run {}: whoever carries it out does not listen", run),
                  fmt::format("see whether it goes on: daruma runs {0}; else: daruma resume {0}", run)};
   const auto reply = receive_message(server.get(), patience);
@@ -138,9 +154,22 @@ Status ask_control(const Path& state, const std::string& run, const Request& req
     return Error{Errc::kUnavailable,
                  fmt::format("run {}: no answer within {}", run, human_duration(patience)),
                  fmt::format("see whether it was heard: daruma runs {}", run)};
-  DR_TRY(const Value value, parse_json(reply->text));
-  if (value.boolean_at("ok")) return {};
+  DR_TRY(Value value, parse_json(reply->text));
+  if (value.boolean_at("ok")) return value;
   return Error{Errc::kRefused, value.text_at("what"), value.text_at("hint")};
+}
+
+}  // namespace
+
+Result<Value> look_control(const Path& state, const std::string& run, Duration patience) {
+  DR_TRY(const Value value, talk(state, run, to_json(Value().set("ask", std::string(kLook))), patience));
+  const Value* asked = value.find("asked");
+  return asked ? *asked : Value();
+}
+
+Status ask_control(const Path& state, const std::string& run, const Request& request, Duration patience) {
+  DR_OK(talk(state, run, to_message(request), patience));
+  return {};
 }
 
 }  // namespace daruma::run

@@ -152,4 +152,13 @@ Result<std::vector<std::string>> RunPlace::runs(size_t limit) {
   return streams;
 }
 
+Result<std::vector<std::string>> RunPlace::newest_and_open(size_t newest, const FindType& find_type) {
+  DR_TRY(auto ids, runs(newest));
+  for (const Target target : {Target::kProduction, Target::kStaging, Target::kSandbox}) {
+    DR_TRY(const auto held, holder(target, find_type));
+    if (held && std::ranges::find(ids, held->run) == ids.end()) ids.push_back(held->run);
+  }
+  return ids;
+}
+
 }  // namespace daruma::run

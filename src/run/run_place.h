@@ -71,6 +71,8 @@ class RunPlace {
   Status halt(bool pull, const Person& by, const std::string& reason);
   // The newest first.
   Result<std::vector<std::string>> runs(size_t limit);
+  // The newest, then older ones that have not ended: those hold a target, however old they are.
+  Result<std::vector<std::string>> newest_and_open(size_t newest, const FindType& find_type);
 
  private:
   struct Taking {

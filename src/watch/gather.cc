@@ -339,7 +339,7 @@ Result<Runs> read_runs(const World& world, const Path& state) {
   if (!used) return out;
   DR_TRY(run::RunPlace place, run::RunPlace::open(world.fs, world.clock, state));
   DR_TRY(out.halted, place.halted());
-  DR_TRY(const auto ids, place.runs(kRunsMost));
+  DR_TRY(const auto ids, place.newest_and_open(kRunsMost, run::find_step_type));
   for (const std::string& id : ids) {
     DR_TRY(const run::RunState state_of, run::load_run(place.journal(), id, run::find_step_type));
     if (state_of.end()) continue;

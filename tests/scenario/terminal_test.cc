@@ -24,11 +24,13 @@ using testing::Not;
 // The program with a terminal of its own, and us at its keyboard.
 class AtTerminal {
  public:
-  AtTerminal(const Path& directory, std::vector<std::string> arguments) {
+  // `as`: words before the program, that make somebody else of us.
+  AtTerminal(const Path& directory, std::vector<std::string> arguments,
+             const std::vector<std::string>& as = {DARUMA_PROGRAM}) {
     keyboard_ = Descriptor(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
     DR_CHECK(keyboard_.get() >= 0 && ::grantpt(keyboard_.get()) == 0 && ::unlockpt(keyboard_.get()) == 0);
     const std::string screen = ::ptsname(keyboard_.get());
-    arguments.insert(arguments.begin(), DARUMA_PROGRAM);
+    arguments.insert(arguments.begin(), as.begin(), as.end());
     std::vector<char*> argv;
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
@@ -40,7 +42,7 @@ class AtTerminal {
     ::ioctl(terminal, TIOCSCTTY, 0);
     for (const int descriptor : {0, 1, 2}) ::dup2(terminal, descriptor);
     ::setenv("LC_ALL", "C.UTF-8", 1);
-    if (::chdir(directory.c_str()) == 0) ::execv(argv[0], argv.data());
+    if (::chdir(directory.c_str()) == 0) ::execvp(argv[0], argv.data());
     ::_exit(127);
   }
   ~AtTerminal() {
@@ -173,6 +175,95 @@ TEST_F(Terminal, AnApprovalFromElsewhereIsConfirmedByTheStepsName) {
   EXPECT_EQ(careful.exit_code(), 0) << careful.screen();
   EXPECT_EQ(run({"resume", id}).code, 0);
   EXPECT_TRUE(done());
+}
+
+TEST_F(Terminal, ARunTakenOverAsksAgainWhatWasAskedBefore) {
+  ASSERT_EQ(run({"recover", "gate", "--no-wait"}).code, 4);
+  AtTerminal resume(scratch_.path(), {"resume", run_id()});
+  ASSERT_TRUE(resume.shows("yes or no")) << resume.screen();
+  resume.type("yes");
+  EXPECT_EQ(resume.exit_code(), 0) << resume.screen();
+  EXPECT_TRUE(done());
+}
+
+TEST_F(Terminal, YesGivenAtTheTakeOverAnswersWhatWasAskedBefore) {
+  ASSERT_EQ(run({"recover", "gate", "--no-wait"}).code, 4);
+  const ProcessExit resumed = run({"resume", run_id(), "--yes"});
+  EXPECT_EQ(resumed.code, 0) << resumed.output;
+  EXPECT_TRUE(done());
+}
+
+class SecondPerson : public Terminal {
+ protected:
+  SecondPerson() {
+    std::filesystem::copy_file(DARUMA_PROGRAM, scratch_.path() / "daruma");
+    write("gate.yaml",
+          "plan: gate\ntitle: {en: A gate, ja: 門}\nsteps:\n"
+          "  secret: {do: exec, with: {command: [echo, not for all eyes]}}\n"
+          "  gate: {do: exec.destroy, with: {command: [touch, done], directory: ., after_crash: again},"
+          " approve: {question: {en: 'Touch ${steps.secret.exit} now', ja: 触れる}}, needs: "
+          "[secret]}\nfinish: {report: false}\n");
+    policy("groups: [postgres], ");
+    for (const char* open : {".", "daruma", "daruma.yaml"})
+      std::filesystem::permissions(scratch_.path() / open, std::filesystem::perms(0755));
+  }
+  void policy(const std::string& more) {
+    write(
+        "daruma.yaml",
+        "state: state\nrepository: {key: {file: key}, copies: [{name: here, url: 'file:///nowhere/repo'}]}\n"
+        "targets: {production: {approval: {" +
+            more + "by_starter: false}}}\nplans: [gate.yaml]\n");
+    std::filesystem::permissions(scratch_.path() / "daruma.yaml", std::filesystem::perms(0644));
+  }
+  std::vector<std::string> somebody(const std::string& user) const {
+    return {"setpriv", "--reuid=" + user, "--regid=" + user, "--init-groups",
+            (scratch_.path() / "daruma").string()};
+  }
+  // The run's id, once the gate is reached.
+  std::string reach_gate(AtTerminal& recover) {
+    EXPECT_TRUE(recover.shows("daruma approve")) << recover.screen();
+    return run_id();
+  }
+};
+
+TEST_F(SecondPerson, SeesWhatIsAskedAndNothingElseAndApprovesAtATerminal) {
+  if (::getuid() != 0) GTEST_SKIP() << "only root can be two people here";
+  AtTerminal recover(scratch_.path(), {"recover", "gate"});
+  const std::string id = reach_gate(recover);
+  AtTerminal look(scratch_.path(), {"runs", id}, somebody("postgres"));
+  EXPECT_EQ(look.exit_code(), 0) << look.screen();
+  EXPECT_THAT(look.screen(), testing::AllOf(HasSubstr("Touch 0 now"), HasSubstr("exec.destroy"),
+                                            HasSubstr("[\"touch\",\"done\"]"), HasSubstr("production"),
+                                            Not(HasSubstr("not for all eyes"))));
+  AtTerminal approve(scratch_.path(), {"approve", id, "gate"}, somebody("postgres"));
+  ASSERT_TRUE(approve.shows("type the name of the step")) << approve.screen();
+  EXPECT_THAT(approve.screen(), HasSubstr("Touch 0 now"));
+  approve.type("gate");
+  EXPECT_EQ(approve.exit_code(), 0) << approve.screen();
+  EXPECT_EQ(recover.exit_code(), 0) << recover.screen();
+  EXPECT_TRUE(done());
+}
+
+TEST_F(SecondPerson, InNoneOfTheGroupsSeesNothing) {
+  if (::getuid() != 0) GTEST_SKIP() << "only root can be two people here";
+  AtTerminal recover(scratch_.path(), {"recover", "gate"});
+  const std::string id = reach_gate(recover);
+  AtTerminal look(scratch_.path(), {"runs", id}, somebody("daemon"));
+  EXPECT_EQ(look.exit_code(), 3) << look.screen();
+  EXPECT_THAT(look.screen(), testing::AllOf(HasSubstr("none of the groups"), Not(HasSubstr("Touch 0 now"))));
+}
+
+TEST_F(SecondPerson, IsToldWhoMustGoOnWhereNobodyCarriesTheRunOut) {
+  if (::getuid() != 0) GTEST_SKIP() << "only root can be two people here";
+  ASSERT_EQ(run({"recover", "gate", "--no-wait"}).code, 4);
+  const std::string id = run_id();
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"runs", id}, std::vector<std::string>{"approve", id, "gate"}}) {
+    AtTerminal other(scratch_.path(), words, somebody("postgres"));
+    EXPECT_EQ(other.exit_code(), 3) << other.screen();
+    EXPECT_THAT(other.screen(), testing::AllOf(HasSubstr("another user's"), HasSubstr("daruma resume " + id),
+                                               Not(HasSubstr("Permission denied"))));
+  }
 }
 
 }  // namespace
