@@ -1,11 +1,15 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 
+#include "base/closest.h"
 #include "base/table.h"
 #include "cli/commands.h"
 #include "cli/run_session.h"
 #include "cli/run_view.h"
 #include "os/environment.h"
 #include "os/files.h"
+#include "os/users.h"
 #include "run/check.h"
 #include "run/import.h"
 #include "run/render.h"
@@ -18,6 +22,7 @@ namespace {
 
 using namespace run;
 
+constexpr int kUncut = 10'000;  // columns, where no terminal cuts
 constexpr uint64_t kLargestManual = 16 << 20;
 
 // A program by its path, or by its name in PATH.
@@ -36,6 +41,7 @@ std::vector<run::Finding> findings_of(const App& app, const Library& library, co
   CheckWorld world{.types = step_types(), .config = &*app.config};
   world.find_plan = library.finder();
   world.has_program = [&app](const std::string& program) { return is_there(app.fs, program); };
+  world.has_group = group_exists;
   world.now = app.clock.now();
   return check_plan(plan, world);
 }
@@ -52,7 +58,8 @@ Result<int> list(App& app, const Library& library) {
     app.out.write(to_json(Value().set("plans", std::move(all))) + "\n");
   else
     app.out.write(table.text());
-  for (const BadPlan& bad : library.bad) app.err.write(fmt::format("not a plan:\n{}\n", bad.what));
+  for (const BadPlan& bad : library.bad)
+    app.err.write(fmt::format("{}:\n{}\n", bad.name.empty() ? "not a plan" : "refused", bad.what));
   return library.bad.empty() ? kDone : kFailed;
 }
 
@@ -87,7 +94,7 @@ Result<int> check(App& app, const Library& library, const std::vector<std::strin
 
 Result<int> show(App& app, const Library& library, const std::string& word) {
   DR_TRY(const Plan plan, find_plan(app, library, word));
-  const Canvas canvas{.columns = static_cast<size_t>(app.out.kind().columns.value_or(80)),
+  const Canvas canvas{.columns = static_cast<size_t>(app.out.kind().columns.value_or(kUncut)),
                       .colours = app.out.kind().colours,
                       .language = japanese_terminal() ? report::Language::kJa : report::Language::kEn};
   app.out.write(draw_plan(plan, step_types(), canvas));
@@ -96,12 +103,32 @@ Result<int> show(App& app, const Library& library, const std::string& word) {
 
 // --- papers for the day the tool is down
 
-Result<int> render(App& app, const Library& library, const Invocation& invocation, const std::string& word) {
-  DR_TRY(const Plan plan, find_plan(app, library, word));
+// With <NAME> for what nobody can know before the day.
+Result<FrozenPlan> frozen_for_paper(Plan plan, const Library& library, const Invocation& invocation) {
   Value::Map arguments;
   for (const auto& [name, value] : invocation.pairs("--param"))
     arguments.insert_or_assign(name, Value(value));
-  DR_TRY(const FrozenPlan frozen, freeze(plan, arguments, library.finder()));
+  std::vector<std::string> left_open;
+  for (Parameter& parameter : plan.parameters)
+    if (!parameter.standard && !arguments.contains(parameter.name)) {
+      left_open.push_back(fmt::format("<{}>", parameter.name));
+      parameter.type = ParameterType::kText;
+      parameter.standard = Value(left_open.back());
+    }
+  const FindPlan find = [&](std::string_view name) -> Result<Plan> {
+    DR_TRY(Plan nested, library.find(name));
+    for (Parameter& parameter : nested.parameters)
+      if (!left_open.empty() && parameter.type != ParameterType::kInteger &&
+          parameter.type != ParameterType::kBoolean)
+        parameter.type = ParameterType::kText;  // a placeholder handed on is none of its values
+    return nested;
+  };
+  return freeze(plan, arguments, find);
+}
+
+Result<int> render(App& app, const Library& library, const Invocation& invocation, const std::string& word) {
+  DR_TRY(const Plan plan, find_plan(app, library, word));
+  DR_TRY(const FrozenPlan frozen, frozen_for_paper(plan, library, invocation));
   const RunnerWorld world = runner_world(app);
   Assignment assignment;
   assignment.run = "RUN";
@@ -140,6 +167,15 @@ Result<int> import(App& app, const Invocation& invocation, const std::string& wo
   for (const Danger& danger : imported.dangers)
     app.out.write(
         fmt::format("{}:{}: {}: {}\n", file.string(), danger.line, danger.quote, text_of(danger, japanese)));
+  for (const ManualLine& line : imported.unread)
+    app.out.write(fmt::format("{}:{}: {}: {}\n", file.string(), line.line, line.text,
+                              japanese
+                                  ? "読んでいません。シェルのコマンドなら ```bash と ``` で囲んでください"
+                                  : "not read; if it is for a shell, put it between ```bash and ```"));
+  if (imported.drafts.empty())
+    return Error{Errc::kFailed,
+                 fmt::format("{}: no commands were found, so there is nothing to draft", file.string()),
+                 "commands are read from blocks that begin with ```bash, ```sh or ```sql"};
   const auto folder = invocation.path("--to");
   for (const Draft& draft : imported.drafts) {
     for (const Untyped& untyped : draft.untyped)
@@ -161,10 +197,16 @@ Result<int> import(App& app, const Invocation& invocation, const std::string& wo
   return kDone;
 }
 
+constexpr std::string_view kActs[] = {"list", "show", "check", "render", "import"};
+
 }  // namespace
 
 int run_plan(App& app, const Invocation& invocation) {
   const std::string& act = invocation.arguments.at(0);
+  if (std::ranges::find(kActs, act) == std::end(kActs))
+    return report_error(app,
+                        {Errc::kInvalid, fmt::format("plan: unknown act '{}'{}", act,
+                                                     suggestion(act, {std::begin(kActs), std::end(kActs)}))});
   const std::vector<std::string> words(invocation.arguments.begin() + 1, invocation.arguments.end());
   const auto go = [&]() -> Result<int> {
     DR_TRY(const Library library, open_library(app));
@@ -175,9 +217,7 @@ int run_plan(App& app, const Invocation& invocation) {
                    "name one; daruma plan list shows them"};
     if (act == "show") return show(app, library, words[0]);
     if (act == "render") return render(app, library, invocation, words[0]);
-    if (act == "import") return import(app, invocation, words[0]);
-    return Error{Errc::kInvalid,
-                 fmt::format("daruma plan: '{}' is not list, show, check, render or import", act)};
+    return import(app, invocation, words[0]);
   };
   const Result<int> code = go();
   return code.ok() ? *code : report_error(app, code.error());

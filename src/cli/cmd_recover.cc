@@ -106,6 +106,7 @@ int run_recover(App& app, const Invocation& invocation) {
     DR_TRY(const Plan plan, find_plan(app, library, invocation.arguments.at(0)));
     DR_TRY(const Target target, target_of(app, invocation.value("--target")));
     DR_TRY(FrozenPlan frozen, freeze(plan, arguments_of(invocation), library.finder()));
+    DR_OK(check_arguments(frozen, *app.config));
     DR_OK(refuse_broken(app, plan, library));
     if (invocation.has("--dry-run"))
       return dry_run(app, frozen, target, [&](const Action& action, const Path& folder) {

@@ -127,7 +127,7 @@ constexpr std::array<std::string_view, 1> kWalGetExamples{
 
 constexpr std::array<ArgumentRow, 2> kServiceArguments{{
     {"ACT", "start, stop, restart, reload, recreate, scale, status, logs, resources or inspect"},
-    {"SERVICE", "its name in daruma.yaml"},
+    {"SERVICE", "its name in daruma.yaml; of status, all when none is named", false},
 }};
 constexpr std::array<OptionRow, 3> kServiceOptions{{
     {"--timeout", Form::kText, "TIME", "how long it may take; without it, 1m"},

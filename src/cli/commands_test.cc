@@ -81,9 +81,11 @@ TEST(CommandLine, AnUnknownOptionIsAnsweredWithTheNearestOrAll) {
 }
 
 TEST(CommandLine, WhatIsMissingIsNamed) {
-  EXPECT_EQ(wrong({"restore", "--to", "d"}), "restore: DATASTORE is missing");
+  EXPECT_EQ(wrong({"restore", "--to", "d"}),
+            "restore: DATASTORE is missing: its name, as `daruma points` shows it");
   EXPECT_EQ(wrong({"restore", "db"}), "restore: --to DIR is missing");
-  EXPECT_EQ(wrong({"wal-get", "--datastore", "db", "FILE"}), "wal-get: DEST is missing");
+  EXPECT_EQ(wrong({"wal-get", "--datastore", "db", "FILE"}),
+            "wal-get: DEST is missing: the path it wants it at (%p)");
   EXPECT_EQ(wrong({"restore", "db", "--to"}), "restore: --to needs a value: --to DIR");
   EXPECT_EQ(wrong({"restore", "db", "--to="}), "restore: --to needs a value: --to DIR");
 }

@@ -137,7 +137,8 @@ class LineParser {
     const auto& rows = command_->arguments;
     const auto missing = std::ranges::count_if(rows, &ArgumentRow::required);
     if (std::cmp_less(out_.arguments.size(), missing))
-      return usage_error(fmt::format("{} is missing", rows[out_.arguments.size()].name));
+      return usage_error(fmt::format("{} is missing: {}", rows[out_.arguments.size()].name,
+                                     rows[out_.arguments.size()].help));
     const bool open_end = !rows.empty() && rows.back().repeats;
     if (!open_end && out_.arguments.size() > rows.size())
       return usage_error(fmt::format("'{}' is one argument too many", out_.arguments[rows.size()]));

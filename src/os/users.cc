@@ -34,6 +34,13 @@ User user_of(uint32_t uid) {
   return user;
 }
 
+bool group_exists(const std::string& name) {
+  group info{};
+  group* known = nullptr;
+  std::vector<char> names(64 * 1024);
+  return ::getgrnam_r(name.c_str(), &info, names.data(), names.size(), &known) == 0 && known;
+}
+
 User this_user() {
   const uint32_t uid = ::getuid();
   const auto caller = uid == 0 ? environment_variable("SUDO_UID") : std::nullopt;

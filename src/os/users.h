@@ -20,6 +20,7 @@ struct User {
 };
 
 User user_of(uint32_t uid);
+bool group_exists(const std::string& name);
 // Who runs this process: the real user, or whoever called sudo.
 User this_user();
 // Who is at the other end of a Unix socket: the kernel's word, of when it was connected.

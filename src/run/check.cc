@@ -69,6 +69,15 @@ std::vector<std::string> channels_of(const Config& config) {
   return names;
 }
 
+void check_names(const std::vector<std::string>& names, const std::vector<std::string>& known,
+                 std::string_view thing, const std::string& place, Findings& findings) {
+  for (const std::string& name : names)
+    if (std::ranges::find(known, name) == known.end())
+      findings.error(0, place,
+                     fmt::format("no {} is named '{}'{}", thing, name,
+                                 known.empty() ? "; daruma.yaml has none" : suggestion(name, known)));
+}
+
 void check_people(const Plan& plan, const CheckWorld& world, Findings& findings) {
   if (plan.contacts.empty() && plan.level >= 2)
     findings.warning(0, "contacts", fmt::format("a plan of level {} names nobody to call", plan.level));
@@ -76,12 +85,33 @@ void check_people(const Plan& plan, const CheckWorld& world, Findings& findings)
     findings.warning(0, "finish.notify", "nobody is told how it ended; name a channel");
   if (!world.config) return;
   const std::vector<std::string> channels = channels_of(*world.config);
-  for (const std::string& channel : plan.finish.notify)
-    if (std::ranges::find(channels, channel) == channels.end())
-      findings.error(
-          0, "finish.notify",
-          fmt::format("no channel is named '{}'{}", channel,
-                      channels.empty() ? "; daruma.yaml has none" : suggestion(channel, channels)));
+  check_names(plan.finish.notify, channels, "channel", "finish.notify", findings);
+  check_names(plan.contacts, channels, "channel", "contacts", findings);
+}
+
+// What notices the case must be there.
+void check_detection(const Plan& plan, const CheckWorld& world, Findings& findings) {
+  if (!world.config) return;
+  std::vector<std::string> known, probes;
+  for (const ServiceConfig& service : world.config->services) known.push_back(service.name);
+  for (const DatastoreConfig& datastore : world.config->datastores) known.push_back(datastore.name);
+  for (const Detection& detection : plan.detect)
+    if (!detection.probe.empty()) probes.push_back(detection.probe);
+  check_names(probes, known, "service or datastore", "detect", findings);
+}
+
+void check_groups(const Plan& plan, const CheckWorld& world, Findings& findings) {
+  if (!world.has_group) return;
+  for (const Step& step : plan.steps) {
+    std::vector<std::string> groups = step.approve ? step.approve->groups : std::vector<std::string>();
+    const auto more = step.action.with.find("groups");
+    if (step.action.type == "approve" && more != step.action.with.end() && more->second.list())
+      for (const Value& group : *more->second.list()) groups.push_back(to_text(group));
+    for (const std::string& group : groups)
+      if (group.find('$') == std::string::npos && !world.has_group(group))
+        findings.error(step.line, place_of(step),
+                       fmt::format("this host has no group '{}': nobody could ever approve", group));
+  }
 }
 
 // A value for each parameter, so that the plan can be laid flat.
@@ -137,9 +167,30 @@ std::vector<Finding> check_plan(const Plan& plan, const CheckWorld& world) {
   check_head(plan, world, findings);
   check_texts(plan, findings);
   check_people(plan, world, findings);
+  check_detection(plan, world, findings);
+  check_groups(plan, world, findings);
   check_steps(plan, world, findings);
   check_order(flat(plan, world, findings), world, findings);
   return findings.take();
+}
+
+Status check_arguments(const FrozenPlan& plan, const Config& config) {
+  std::vector<std::string> services, datastores;
+  for (const ServiceConfig& service : config.services) services.push_back(service.name);
+  for (const DatastoreConfig& datastore : config.datastores) datastores.push_back(datastore.name);
+  for (const Parameter& parameter : plan.plan.parameters) {
+    const bool service = parameter.type == ParameterType::kService;
+    if (!service && parameter.type != ParameterType::kDatastore) continue;
+    const std::string name = Value(plan.scopes[0].arguments).text_at(parameter.name);
+    const auto& known = service ? services : datastores;
+    if (name.empty() || std::ranges::find(known, name) != known.end()) continue;
+    const std::string_view thing = service ? "service" : "datastore";
+    return Error{Errc::kInvalid,
+                 fmt::format("parameter '{}': no {} is named '{}'{}", parameter.name, thing, name,
+                             known.empty() ? fmt::format("; daruma.yaml has no {}s", thing)
+                                           : suggestion(name, known))};
+  }
+  return {};
 }
 
 std::string to_line(const Finding& finding, const Path& file) {

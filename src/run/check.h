@@ -40,11 +40,16 @@ struct CheckWorld {
   FindPlan find_plan = {};         // for nesting and `raise`
   // Whether a program can be started: a name to be found in PATH, or a path.
   std::function<bool(const std::string& program)> has_program = {};
-  std::optional<Instant> now = {};  // for the date of the next review
+  std::function<bool(const std::string& group)> has_group = {};  // of this host
+  std::optional<Instant> now = {};                               // for the date of the next review
 };
 
 // Errors first, then in the file's order.
 std::vector<Finding> check_plan(const Plan& plan, const CheckWorld& world);
+
+// That the services and datastores which the outermost plan's parameters name are there. kInvalid names the
+// parameter.
+Status check_arguments(const FrozenPlan& plan, const Config& config);
 
 // "FILE:LINE: error: PLACE: WHAT"
 std::string to_line(const Finding& finding, const Path& file);

@@ -36,6 +36,7 @@ class OrderChecker {
     for (size_t i = 0; i < steps_.size(); ++i) {
       const StepType* type = type_in(world_, steps_[i].action.type);
       if (!type || never_[i]) continue;
+      if (type->name == "exec" || type->name == "exec.observe") check_destroyer(i);
       if (type->effect != Effect::kDestroy && !type->needs_source && type->name != kStop) continue;
       const std::vector<bool> before = graph_.ancestors(i);
       if (type->effect == Effect::kDestroy) check_approved(i, before);
@@ -82,6 +83,16 @@ class OrderChecker {
     if (steps_[at].approve || any(before, approves)) return;
     error(steps_[at],
           "it destroys, and nobody is asked before; add 'approve', or a step 'approve' before it");
+  }
+
+  // A program that takes data away, in a step that does not say so.
+  void check_destroyer(size_t at) {
+    const auto program = destroyer_of(steps_[at].action);
+    const auto gate = [&](size_t other) { return is_gate(other) && runs_with(other, at); };
+    if (!program || steps_[at].approve || any(graph_.ancestors(at), gate)) return;
+    error(steps_[at], fmt::format("'{}' cannot be taken back, and nobody is asked before; make it "
+                                  "exec.destroy, and add 'approve', or a step 'approve' before it",
+                                  *program));
   }
 
   void check_source(size_t at, const std::vector<bool>& before) {

@@ -97,7 +97,7 @@ class StepChecker {
       rows.emplace_back(row.name);
       const auto given = action.with.find(row.name);
       if (given != action.with.end() && !given->second.is_null())
-        check_input(row, given->second, line, fmt::format("{}.with.{}", place, row.name), at);
+        check_input(*type, row, given->second, line, fmt::format("{}.with.{}", place, row.name), at);
       else if (row.required && row.standard.empty())
         findings_.error(line, place,
                         fmt::format("input '{}' of {} is missing: {}", row.name, type->name, row.help));
@@ -106,13 +106,15 @@ class StepChecker {
       if (std::ranges::find(rows, name) != rows.end()) continue;
       const InputRow any{.name = name, .kind = InputRow::Kind::kAny, .help = ""};
       if (type->name == kNest)
-        check_input(any, value, line, fmt::format("{}.with.{}", place, name), at);
+        check_input(*type, any, value, line, fmt::format("{}.with.{}", place, name), at);
       else
         findings_.error(
             line, fmt::format("{}.with", place),
             rows.empty() ? fmt::format("{} takes no inputs, so no '{}'", type->name, name)
                          : fmt::format("{} has no input '{}'{}", type->name, name, suggestion(name, rows)));
     }
+    if (const std::string missing = missing_alternative(*type, action.with); !missing.empty())
+      findings_.error(line, place, missing);
     if (type->name.starts_with("exec")) check_program(action, line, place);
     return type;
   }
@@ -127,20 +129,32 @@ class StepChecker {
     return family.empty() ? "; docs/steps.md lists them" : suggestion(word, family);
   }
 
-  void check_input(const InputRow& row, const Value& value, int line, const std::string& place,
-                   std::optional<size_t> at) {
+  void check_input(const StepType& type, const InputRow& row, const Value& value, int line,
+                   const std::string& place, std::optional<size_t> at) {
     const auto names = names_in(value);
     if (!names.ok()) return findings_.error(line, place, names.error().what);
     const bool alone = value.text() && value.text()->starts_with('$') && !value.text()->starts_with("${");
     for (const std::string& name : *names)
       check_reference(name, line, place, alone ? row.kind : InputRow::Kind::kAny, at);
-    if (!names->empty()) return;
+    if (!names->empty()) return check_container(row, value, line, place);
     const auto literal = fill(value, [](std::string_view) { return std::nullopt; });  // "$$" becomes "$"
     const auto typed = literal.ok() ? input_value(row, *literal) : literal;
     if (!typed.ok()) return findings_.error(line, place, typed.error().what);
+    if (const std::string problem = literal_problem(type, row, *typed, world_.config); !problem.empty())
+      return findings_.error(line, place, problem);
     check_named(line, place, row.kind, *typed);
     if (row.name == "services" || row.name == "channels" || row.name == "channel")
       check_list(row, *typed, line, place);
+  }
+
+  // Whatever the references in it stand for, a list stays a list, and a text is no mapping.
+  void check_container(const InputRow& row, const Value& value, int line, const std::string& place) {
+    const bool text_in_mapping = row.kind == InputRow::Kind::kMap && value.text() &&
+                                 !(value.text()->starts_with('$') && !value.text()->starts_with("${"));
+    if (!value.list() && !value.map() && !text_in_mapping) return;
+    if (const auto typed = input_value(row, value); !typed.ok())
+      return findings_.error(line, place, typed.error().what);
+    if (value.list() && row.name == "services") check_list(row, value, line, place);
   }
 
   // That a literal service or datastore is there.
@@ -158,7 +172,8 @@ class StepChecker {
     const auto known = services ? names_of(world_.config->services) : names_of(world_.config->channels);
     const Value::List items = value.list() ? *value.list() : Value::List{value};
     for (const Value& item : items)
-      if (item.text()) check_known(*item.text(), known, services ? "service" : "channel", line, place);
+      if (item.text() && item.text()->find('$') == std::string::npos)
+        check_known(*item.text(), known, services ? "service" : "channel", line, place);
   }
 
   void check_known(const std::string& name, const std::vector<std::string>& known, std::string_view thing,

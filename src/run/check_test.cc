@@ -258,9 +258,9 @@ TEST_F(Check, TheRulesReachIntoNestedPlans) {
 TEST_F(Check, WaitsEnd) {
   EXPECT_THAT(found("  m: {do: manual}\n"),
               ElementsAre("(steps.m: it waits for a person for ever; set 'timeout')"));
-  EXPECT_THAT(found("  w: {do: wait, with: {url: x}, timeout: 3d}\n"),
+  EXPECT_THAT(found("  w: {do: wait, with: {url: http://x/}, timeout: 3d}\n"),
               ElementsAre(HasSubstr("longer than a day")));
-  Plan plan = parsed(plan_of("  w: {do: wait, with: {url: x}, retry: {times: 1}, timeout: 0s}\n"));
+  Plan plan = parsed(plan_of("  w: {do: wait, with: {url: http://x/}, retry: {times: 1}, timeout: 0s}\n"));
   plan.steps[0].retry = Retry{};
   EXPECT_THAT(found(plan), ElementsAre("steps.w.retry: it would never end; set 'for' or 'times'",
                                        "steps.w: it may wait for ever; set 'timeout'"));

@@ -245,7 +245,10 @@ class Engine {
 
   // Whether this may be said now. Completes what the writer cannot know.
   Status fit(EventBody& body) const {
-    if (state_.phase() == RunPhase::kEnded) return as_refusal("the run has ended");
+    if (state_.phase() == RunPhase::kEnded)
+      return Error{Errc::kRefused, fmt::format("run {} has ended", state_.id()),
+                   fmt::format("see how: daruma runs {}; begin anew: daruma recover {}", state_.id(),
+                               state_.created().plan.plan.name)};
     if (auto* given = std::get_if<ApprovalGiven>(&body)) {
       DR_OK(state_.may_approve(*given, parts_.clock.now()));
       given->inputs_hash = state_.at(given->step).approval->inputs_hash;

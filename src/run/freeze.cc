@@ -38,8 +38,10 @@ Status check_names(const Plan& plan, const Value::Map& given) {
 }
 
 Error missing(const Plan& plan, const Parameter& parameter) {
-  return {Errc::kInvalid, fmt::format("plan '{}': parameter '{}' ({}) is missing", plan.name, parameter.name,
-                                      to_string(parameter.type))};
+  return {Errc::kInvalid,
+          fmt::format("plan '{}': parameter '{}' ({}) is missing", plan.name, parameter.name,
+                      to_string(parameter.type)),
+          fmt::format("give it with --param {}=VALUE", parameter.name)};
 }
 
 std::string joined(const std::string& group, const std::string& id) {

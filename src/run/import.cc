@@ -332,6 +332,7 @@ Import import_manual(const std::string& text, const Path& file, const LintWorld&
   const Manual manual = read_manual(text);
   Import out;
   out.dangers = lint_manual(manual, world);
+  out.unread = manual.unread;
   std::vector<std::string> scripts;
   for (const ManualSection& section : manual.sections)
     for (const CodeBlock& block : section.blocks)

@@ -30,6 +30,7 @@ struct Draft {
 struct Import {
   std::vector<Draft> drafts;
   std::vector<Danger> dangers;
+  std::vector<ManualLine> unread;  // where blocks begin of which nobody says that a shell reads them
 };
 
 // `file` names the manual in the drafts.

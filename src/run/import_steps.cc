@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "run/check_parts.h"
 #include "run/manual_lint.h"
 
 namespace daruma::run {
@@ -96,7 +97,8 @@ Typed docker(const ShellCommand& command, const SimpleCommand& part) {
   if (act == "stop" || act == "start" || act == "restart") return service_step(act, last_word(part));
   Value::List words;
   for (const ShellWord& word : part.words) words.push_back(word.text);
-  if (act == "volume" && part.word(2) == "rm") return step("exec.destroy", {{"command", words}});
+  const bool prunes = part.word(2) == "prune" && (act == "volume" || act == "system");
+  if (prunes || (act == "volume" && part.word(2) == "rm")) return step("exec.destroy", {{"command", words}});
   if (act == "volume" && part.word(2) == "inspect") return step("exec.observe", {{"command", words}});
   return {};
 }
@@ -243,7 +245,8 @@ Typed plain_program(const ShellCommand& command, const SimpleCommand& part) {
   const bool looks = part.word(0) == "ls" || part.word(0) == "df" || part.word(0) == "ps";
   Value::Map with{{"command", std::move(words)}};
   if (!command.folder.empty() && !contains(command.folder, "$")) with.emplace("directory", command.folder);
-  return step(looks ? "exec.observe" : "exec", std::move(with));
+  const bool destroys = !looks && destroyer_of({"exec", with});
+  return step(looks ? "exec.observe" : destroys ? "exec.destroy" : "exec", std::move(with));
 }
 
 bool says_only(const SimpleCommand& part) {

@@ -207,6 +207,31 @@ TEST(Import, NothingAManualHoldsBreaksIt) {
     }
 }
 
+TEST(Import, WhatTakesDataAwayIsNoPlainStep) {
+  const auto drafts = imported(
+      "# s\n```bash\nrm -rf /data\nsudo dd if=/dev/zero of=/dev/sda\ndocker volume prune -f\nls\n```\n");
+  ASSERT_EQ(drafts.size(), 1u);
+  std::vector<std::string> types;
+  for (const Step& step : drafts[0].plan.steps) types.push_back(step.action.type);
+  EXPECT_EQ(types,
+            (std::vector<std::string>{"exec.destroy", "exec.destroy", "exec.destroy", "exec.observe"}));
+}
+
+TEST(Import, BlocksBetweenTildesAreRead) {
+  const auto drafts = imported("# s\n~~~bash\nls\n```\nls -l\n~~~\n");
+  ASSERT_EQ(drafts.size(), 1u);
+  EXPECT_EQ(drafts[0].plan.steps.front().action.type, "exec.observe");
+}
+
+TEST(Import, BlocksThatAreNotReadAreTold) {
+  const Import import = import_manual(
+      "# s\ntext\n\n    rm -rf /x\n    ls\n\n- item\n\n    of the item\n\nText\n    goes on\n```\nls\n```\n",
+      "m.md", {});
+  std::vector<int> lines;
+  for (const ManualLine& line : import.unread) lines.push_back(line.line);
+  EXPECT_EQ(lines, (std::vector<int>{4, 14}));
+}
+
 TEST(Import, EveryDraftOfTheTwoManualsIsAPlan) {
   const std::unique_ptr<FileSystem> fs = real_file_system();
   size_t drafts = 0;

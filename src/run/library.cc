@@ -15,12 +15,31 @@ constexpr uint64_t kLargestPlan = 1 << 20;
 Status add(FileSystem& fs, Library& library, const Path& file) {
   auto plan = load_plan(fs, file);
   if (plan.is(Errc::kInvalid)) {
-    library.bad.push_back({file, plan.error().what});
+    library.bad.push_back({file, plan.error().what, ""});
     return {};
   }
   DR_OK(plan);
   library.plans.push_back(*std::move(plan));
   return {};
+}
+
+// Of plans with one name, nobody can say which is meant: none of them is. The others stay.
+void refuse_doubles(Library& library) {
+  for (auto first = library.plans.begin(); first != library.plans.end();) {
+    const auto end =
+        std::find_if(first, library.plans.end(), [&](const Plan& plan) { return plan.name != first->name; });
+    if (end - first < 2) {
+      first = end;
+      continue;
+    }
+    std::string files;
+    for (auto plan = first; plan != end; ++plan) files += (files.empty() ? "" : ", ") + plan->file.string();
+    library.bad.push_back({first->file,
+                           fmt::format("{} plans are named '{}': {}; give all but one another name",
+                                       end - first, first->name, files),
+                           first->name});
+    first = library.plans.erase(first, end);
+  }
 }
 
 }  // namespace
@@ -49,12 +68,7 @@ Result<Library> load_library(FileSystem& fs, const Path& base, const std::vector
         DR_OK(add(fs, library, path.parent_path() / entry.name));
   }
   std::ranges::sort(library.plans, {}, &Plan::name);
-  const auto twice = std::ranges::adjacent_find(library.plans, {}, &Plan::name);
-  if (twice != library.plans.end())
-    return Error{Errc::kInvalid,
-                 fmt::format("two plans are named '{}': {} and {}", twice->name, twice->file.string(),
-                             std::next(twice)->file.string()),
-                 "give one of them another name"};
+  refuse_doubles(library);
   return library;
 }
 
@@ -62,7 +76,7 @@ Result<Plan> Library::find(std::string_view name) const {
   const auto found = std::ranges::find(plans, name, &Plan::name);
   if (found != plans.end()) return *found;
   for (const BadPlan& plan : bad)
-    if (plan.file.stem() == name)
+    if (plan.name.empty() ? plan.file.stem() == name : plan.name == name)
       return Error{Errc::kInvalid, plan.what, "mend the file; `daruma plan check` tells more"};
   std::vector<std::string> names;
   for (const Plan& plan : plans) names.push_back(plan.name);
@@ -70,7 +84,7 @@ Result<Plan> Library::find(std::string_view name) const {
   return Error{
       Errc::kNotFound,
       fmt::format("there is no plan '{}'{}", name, near ? fmt::format("; did you mean '{}'?", *near) : ""),
-      !bad.empty()    ? fmt::format("{} is not a plan; daruma plan check says why", bad.front().file.string())
+      !bad.empty()    ? fmt::format("{} is of no use; daruma plan check says why", bad.front().file.string())
       : names.empty() ? "name the files of plans under `plans:` in daruma.yaml"
                       : fmt::format("plans: {}", fmt::join(names, ", "))};
 }

@@ -45,6 +45,8 @@ std::pair<std::string, std::string> field_of(const std::string& line) {
 
 bool is_date(const std::string& text) { return parse_rfc3339(text + "T00:00:00Z").ok(); }
 
+constexpr size_t kCodeIndent = 4;
+
 class ManualReader {
  public:
   Manual read(const std::string& text) {
@@ -64,11 +66,14 @@ class ManualReader {
   void read_line(int number, const std::string& raw) {
     const size_t indent = std::min(raw.find_first_not_of(' '), raw.size());
     const std::string line = trimmed(raw);
-    if (line.starts_with("```")) return fence(line, indent);
-    if (open_) {
-      section().blocks.back().lines.push_back({number, raw.substr(std::min(indent_, indent))});
+    if (opens_or_closes(line)) return fence(line, indent);
+    if (open_ != 0) {
+      CodeBlock& block = section().blocks.back();
+      if (block.lines.empty() && block.language.empty()) manual_.unread.push_back({number, line});
+      block.lines.push_back({number, raw.substr(std::min(indent_, indent))});
       return;
     }
+    note_indented(number, line, indent);
     manual_.prose.push_back({number, line});
     note_links(number, line);
     if (line.starts_with("#")) return heading(number, line);
@@ -85,9 +90,24 @@ class ManualReader {
     if (!value.empty()) note_head(number, label, value);
   }
 
+  // A block ends with what it began with.
+  bool opens_or_closes(const std::string& line) const {
+    const bool fence = line.starts_with("```") || line.starts_with("~~~");
+    return fence && (open_ == 0 || open_ == line[0]);
+  }
+
+  // Four spaces after an empty line make code of it, but for what belongs to an item of a list.
+  void note_indented(int number, const std::string& line, size_t indent) {
+    const bool code = !line.empty() && indent >= kCodeIndent && !in_list_ && (blank_ || in_code_);
+    if (code && !in_code_) manual_.unread.push_back({number, line});
+    if (!line.empty() && indent < kCodeIndent) in_list_ = !item_text(line).empty();
+    if (!line.empty()) in_code_ = code;
+    blank_ = line.empty();
+  }
+
   void fence(const std::string& line, size_t indent) {
-    open_ = !open_;
-    if (!open_) return;
+    open_ = open_ == 0 ? line[0] : '\0';
+    if (open_ == 0) return;
     indent_ = indent;
     section().blocks.push_back({trimmed(line.substr(3)), {}, before_});
   }
@@ -132,8 +152,9 @@ class ManualReader {
   Manual manual_;
   std::vector<std::string> path_;  // headings by depth
   std::string before_;
-  bool open_ = false;     // inside a block of code
+  char open_ = '\0';      // inside a block of code: what its fence is made of
   bool listing_ = false;  // below a label
+  bool in_list_ = false, in_code_ = false, blank_ = true;  // what the last line was
   size_t indent_ = 0;
 };
 

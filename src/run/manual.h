@@ -16,7 +16,7 @@ struct ManualLine {
   std::string text;
 };
 
-// A fenced block of code.
+// A block of code between fences, ``` or ~~~.
 struct CodeBlock {
   std::string language;           // "bash", "sql", ""
   std::vector<ManualLine> lines;  // without the fence, and without the fence's indentation
@@ -49,6 +49,9 @@ struct Manual {
   std::vector<ManualSection> sections;  // [0] is what stands before the first heading
   std::vector<ManualLink> links;
   std::vector<ManualLine> prose;  // everything outside code
+  // The first line of each block of code that nobody says what it is: an indented one, a fence without a
+  // language.
+  std::vector<ManualLine> unread;
 };
 
 Manual read_manual(const std::string& text);

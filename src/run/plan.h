@@ -128,7 +128,7 @@ struct Plan {
   std::vector<Detection> detect;
   std::vector<Text> prevent;
   std::vector<Action> preconditions;  // checked before the first step; each `do` must only observe
-  std::vector<std::string> contacts;  // roles or channels that must be reachable
+  std::vector<std::string> contacts;  // channels of those who must be reachable
   std::vector<Parameter> parameters;
   std::vector<Step> steps;  // in the file's order
   Finish finish;

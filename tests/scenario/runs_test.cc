@@ -312,6 +312,20 @@ TEST_F(Runs, BadInputIsRefusedBeforeAnythingIsTouched) {
   EXPECT_FALSE(std::filesystem::exists(path("state/runs")) && !std::filesystem::is_empty(path("state/runs")));
 }
 
+TEST_F(Runs, AnArgumentThatNamesNothingIsRefusedBeforeTheRunBegins) {
+  write("plans/of.yaml",
+        "plan: of\ntitle: {ja: 題, en: t}\nparams: {svc: {type: service}, at: {type: time}}\n"
+        "steps: {a: {do: exec, with: {command: [echo, $svc, $at]}}}\n");
+  const ProcessExit exit =
+      run({"recover", "of", "--param", "svc=nosuch", "--param", "at=2026-11-22T10:42:00Z", "--yes"});
+  EXPECT_EQ(exit.code, kUsage);
+  EXPECT_THAT(exit.output, HasSubstr("parameter 'svc': no service is named 'nosuch'"));
+  EXPECT_EQ(newest(), "");
+  const ProcessExit paper = run({"plan", "render", "of", "--language", "en"});
+  EXPECT_EQ(paper.code, kDone) << paper.output;
+  EXPECT_THAT(paper.output, AllOf(HasSubstr("<svc>"), HasSubstr("<at>")));
+}
+
 TEST_F(Runs, ADryRunDoesNothing) {
   const ProcessExit exit = run({"recover", "story", "--dry-run"});
   EXPECT_EQ(exit.code, kDone);
