@@ -25,22 +25,10 @@ using namespace run;
 constexpr int kUncut = 10'000;  // columns, where no terminal cuts
 constexpr uint64_t kLargestManual = 16 << 20;
 
-// A program by its path, or by its name in PATH.
-bool is_there(FileSystem& fs, const std::string& program) {
-  if (program.find('/') != std::string::npos) return fs.info(program).ok();
-  std::string path = environment_variable("PATH").value_or("/usr/bin:/bin");
-  for (size_t at = 0; at <= path.size();) {
-    const size_t end = std::min(path.find(':', at), path.size());
-    if (fs.info(Path(path.substr(at, end - at)) / program).ok()) return true;
-    at = end + 1;
-  }
-  return false;
-}
-
 std::vector<run::Finding> findings_of(const App& app, const Library& library, const Plan& plan) {
   CheckWorld world{.types = step_types(), .config = &*app.config};
   world.find_plan = library.finder();
-  world.has_program = [&app](const std::string& program) { return is_there(app.fs, program); };
+  world.has_program = [&app](const std::string& program) { return program_exists(app.fs, program); };
   world.has_group = group_exists;
   world.now = app.clock.now();
   return check_plan(plan, world);

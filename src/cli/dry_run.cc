@@ -5,6 +5,7 @@
 #include <map>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "cli/run_session.h"
 #include "cli/run_view.h"
@@ -32,7 +33,12 @@ struct Foreseen {
 class DryRun {
  public:
   DryRun(App& app, const FrozenPlan& plan, Target target)
-      : app_(app), plan_(plan), target_(target), world_(runner_world(app)), graph_(plan.plan.steps) {}
+      : app_(app),
+        plan_(plan),
+        target_(target),
+        world_(runner_world(app)),
+        graph_(plan.plan.steps),
+        usual_(usual_times_here(app, plan.plan.name)) {}
 
   // In the order in which steps may run, so that what is skipped is known to those after it.
   void foresee() {
@@ -41,6 +47,20 @@ class DryRun {
 
   void print() const {
     for (size_t at = 0; at < plan_.plan.steps.size(); ++at) print(at);
+    const auto whole = forecast(plan_.plan.steps, usual_);
+    app_.out.write(
+        whole ? fmt::format("\n  takes about {}, as the last runs here did, without waiting for people\n",
+                            human_duration(*whole))
+              : "\n  no basis for a forecast: this plan has not yet succeeded here\n");
+  }
+
+  // Steps that will be reached, could not begin, and have nothing before them that could change that.
+  std::vector<std::string> obstacles() const {
+    std::vector<std::string> out;
+    for (const auto& [at, seen] : foreseen_)
+      if (seen.runs == true && !seen.against.empty() && !may_change_before(at))
+        out.push_back(plan_.plan.steps[at].id);
+    return out;
   }
 
   Value::List values() const {
@@ -146,9 +166,12 @@ class DryRun {
     const Colour colour = effect == Effect::kDestroy  ? Colour::kRed
                           : effect == Effect::kChange ? Colour::kYellow
                                                       : Colour::kFaint;
-    app_.out.write(fmt::format("  {}  {}  {}\n",
+    const auto usual = usual_.find(step.id);
+    const bool worth_saying = usual != usual_.end() && usual->second >= std::chrono::seconds(1);
+    app_.out.write(fmt::format("  {}  {}  {}{}\n",
                                paint(app_.out, Colour::kBold, in_our_language(step.title, step.id)),
-                               step.action.type, paint(app_.out, colour, to_string(effect))));
+                               step.action.type, paint(app_.out, colour, to_string(effect)),
+                               worth_saying ? ", usually " + human_duration(usual->second) : ""));
     if (step.when)
       app_.out.write(fmt::format("       when {}: {}\n", step.when->text(),
                                  !seen.runs   ? "decided when it runs"
@@ -171,6 +194,8 @@ class DryRun {
     value.set("runs", seen.runs ? Value(*seen.runs) : Value());
     value.set("can_begin_now", seen.observed ? Value(seen.against.empty()) : Value());
     value.set("against", seen.against);
+    if (const auto usual = usual_.find(step.id); usual != usual_.end())
+      value.set("usually_ms", std::chrono::duration_cast<std::chrono::milliseconds>(usual->second).count());
     value.set("would", Value::List(seen.would.begin(), seen.would.end()));
     value.set("by_hand", Value::List(seen.by_hand.begin(), seen.by_hand.end()));
     return value;
@@ -181,8 +206,13 @@ class DryRun {
   const Target target_;
   const RunnerWorld world_;
   const Graph graph_;
+  const StepTimes usual_;
   std::map<size_t, Foreseen> foreseen_;  // by the step's place in the plan
 };
+
+bool all_met(const Value::List& preconditions) {
+  return std::ranges::all_of(preconditions, [](const Value& each) { return each.boolean_at("met"); });
+}
 
 // What must be so before the first step, looked at now.
 Value::List look_at_preconditions(App& app, const FrozenPlan& plan, const MeetPrecondition& meet) {
@@ -209,15 +239,22 @@ int dry_run(App& app, const FrozenPlan& plan, Target target, const MeetPrecondit
   const Value::List preconditions = look_at_preconditions(app, plan, meet);
   DryRun run(app, plan, target);
   run.foresee();
+  const std::vector<std::string> obstacles = run.obstacles();
+  const int code = all_met(preconditions) && obstacles.empty() ? kDone : kRefused;
   if (app.json) {
     Value all;
     all.set("dry_run", true).set("plan", plan.plan.name).set("preconditions", preconditions);
+    all.set("obstacles", Value::List(obstacles.begin(), obstacles.end()));
     app.out.write(to_json(all.set("steps", run.values())) + "\n");
-    return kDone;
+    return code;
   }
   run.print();
+  if (!all_met(preconditions))
+    app.out.write("\n  as things are, the run would be refused: a precondition is not met\n");
+  if (!obstacles.empty())
+    app.out.write(fmt::format("\n  as things are, the run would fail at: {}\n", fmt::join(obstacles, ", ")));
   app.out.write(fmt::format("\n{} nothing was done\n", paint(app.out, Colour::kYellow, "DRY RUN")));
-  return kDone;
+  return code;
 }
 
 }  // namespace daruma

@@ -31,6 +31,17 @@ std::optional<std::string> take_environment_variable(const std::string& name) {
   return value;
 }
 
+bool program_exists(FileSystem& fs, const std::string& program) {
+  if (program.find('/') != std::string::npos) return fs.info(program).ok();
+  const std::string path = environment_variable("PATH").value_or("/usr/bin:/bin");
+  for (size_t at = 0; at <= path.size();) {
+    const size_t end = std::min(path.find(':', at), path.size());
+    if (fs.info(Path(path.substr(at, end - at)) / program).ok()) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
 Path this_program() {
   auto program = real_file_system()->read_symlink("/proc/self/exe");
   DR_CHECK(program.ok());  // /proc is part of every system PostgreSQL runs on

@@ -18,6 +18,9 @@ std::optional<std::string> environment_variable(const std::string& name);
 // The same, and takes it away, so that no child inherits it.
 std::optional<std::string> take_environment_variable(const std::string& name);
 
+// Whether there is a program of this path, or of this name in PATH.
+bool program_exists(FileSystem& fs, const std::string& program);
+
 // The absolute path of the running program.
 Path this_program();
 

@@ -347,7 +347,7 @@ steps:
 finish: {report: false}
 )");
   const ProcessExit exit = run({"recover", "foresee", "--dry-run"});
-  EXPECT_EQ(exit.code, kDone) << exit.output;
+  EXPECT_EQ(exit.code, kRefused) << "with an unmet precondition: " << exit.output;
   EXPECT_THAT(exit.output, AllOf(HasSubstr("when last_resort: does not hold, so it is skipped"),
                                  HasSubstr("when steps.gone.succeeded: does not hold"),
                                  HasSubstr("when steps.look.failed: decided when it runs"),
@@ -359,6 +359,18 @@ finish: {report: false}
   EXPECT_EQ(*steps[2].find("runs"), Value(false));
   EXPECT_TRUE(steps[3].find("runs")->is_null());
   EXPECT_FALSE(std::filesystem::exists(path("state")));
+}
+
+TEST_F(Runs, ADryRunSaysWhereTheRunWouldFailAndHowLongItUsuallyTakes) {
+  plan("ends", "  act: {do: exec.observe, with: {command: [\"true\"]}}\n");
+  EXPECT_THAT(run({"recover", "ends", "--dry-run"}).output, HasSubstr("no basis for a forecast"));
+  EXPECT_EQ(run({"recover", "ends"}).code, kDone);
+  EXPECT_THAT(run({"recover", "ends", "--dry-run"}).output, HasSubstr("takes about"));
+
+  plan("cannot", "  act: {do: exec.observe, with: {command: [no-such-program]}}\n");
+  const ProcessExit exit = run({"recover", "cannot", "--dry-run"});
+  EXPECT_EQ(exit.code, kRefused) << exit.output;
+  EXPECT_THAT(exit.output, HasSubstr("as things are, the run would fail at: act"));
 }
 
 TEST_F(Runs, WithTheJournalsDiskFullNothingBegins) {

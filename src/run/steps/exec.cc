@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/shell_word.h"
+#include "os/environment.h"
 #include "run/steps/families.h"
 #include "run/steps/inputs.h"
 
@@ -100,7 +101,12 @@ std::vector<std::string> by_hand(const StepContext& context) {
 Result<Preview> preview(StepContext& context) {
   DR_TRY(const auto argv, texts_input(context, "command"));
   if (argv.empty()) return Error{Errc::kInvalid, "input 'command': names no program"};
-  return Preview{.would = {"run " + shell_line(argv)}, .by_hand = by_hand(context)};
+  Preview preview{.would = {"run " + shell_line(argv)}, .by_hand = by_hand(context)};
+  const bool by_relative_path = argv[0].find('/') != std::string::npos && !argv[0].starts_with('/');
+  if (!by_relative_path && !program_exists(context.fs, argv[0]))
+    preview.would.push_back(
+        fmt::format("now there is no program '{}'; install it, or name it by its path", argv[0]));
+  return preview;
 }
 
 constexpr Duration kTimeout = std::chrono::minutes(5);
