@@ -62,6 +62,17 @@ Status meet(App& app, const FrozenPlan& plan, const Action& action, Target targe
                answer.error().hint};
 }
 
+// What is added to a journal that does not verify, nobody may believe.
+Status refuse_damaged(const App& app) {
+  const Path file = app.config->state / kJournalFile;
+  const auto checked = check_journal(app.fs, file, std::nullopt);
+  if (!checked.is(Errc::kCorrupt)) return {};
+  return Error{Errc::kRefused, "the journal is damaged: " + checked.error().what,
+               fmt::format("set it aside with its runs, then type the same again: mkdir {0}/damaged && mv "
+                           "{0}/journal.db* {0}/runs {0}/damaged/",
+                           app.config->state.string())};
+}
+
 // What must be so before the first step (requirement A24).
 Status check_preconditions(App& app, const FrozenPlan& plan, Target target) {
   for (const Action& action : plan.plan.preconditions) {
@@ -114,6 +125,7 @@ int run_recover(App& app, const Invocation& invocation) {
       });
     DR_OK(check_preconditions(app, frozen, target));
     DR_TRY(RunPlace place, open_runs(app));
+    DR_OK(refuse_damaged(app));
     DR_TRY(const RunCreated created, created_of(app, std::move(frozen), target, invocation));
     DR_TRY(const std::string id, place.create(created, find_step_type));
     if (!app.json)

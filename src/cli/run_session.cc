@@ -29,14 +29,38 @@ Result<Plan> find_plan(const App& app, const Library& library, const std::string
   return load_plan(app.fs, (app.working_directory / word).lexically_normal());
 }
 
+namespace {
+
+// A new journal beside the runs of another would deny them all.
+Status refuse_lost_journal(const App& app, const Path& state) {
+  const auto there = exists(app.fs, state / kJournalFile);
+  if (!there.ok() || *there) return {};
+  const auto runs = app.fs.list_dir(state / "runs");
+  if (!runs.ok() || runs->empty()) return {};
+  return Error{Errc::kRefused,
+               fmt::format("{} is gone, though {} holds {} runs", (state / kJournalFile).string(),
+                           (state / "runs").string(), runs->size()),
+               fmt::format("bring it back from a copy of {0}; where there is none, set the runs aside: mv "
+                           "{0}/runs {0}/runs.without-journal",
+                           state.string())};
+}
+
+}  // namespace
+
 Result<RunPlace> open_runs(const App& app) {
   const Path& state = app.config->state;
+  DR_OK(refuse_lost_journal(app, state));
   auto place = RunPlace::open(app.fs, app.clock, state);
   if (place.is(Errc::kRefused) && app.fs.list_dir(state / "runs").is(Errc::kRefused))
     return Error{
         Errc::kRefused,
         fmt::format("the runs in {} are another user's; you are {}", state.string(), this_user().name),
         "what a run asks of you: daruma runs RUN, daruma approve RUN STEP; all else as that user"};
+  const auto room = app.fs.free_bytes(state);
+  if (!place.ok() && (place.is(Errc::kNoSpace) || (room.ok() && *room == 0)))
+    return Error{Errc::kRefused,
+                 fmt::format("no space left on the disk of {}: {}", state.string(), place.error().what),
+                 "make room there, then type the same again; nothing was begun"};
   return place;
 }
 

@@ -242,6 +242,7 @@ std::string describe(const App& app, const RunState& state) {
     if (at.phase == StepPhase::kFailed) right = printable(at.error);
     if (at.phase == StepPhase::kAsking) right = "waits for approval";
     if (at.phase == StepPhase::kPerson) right = "waits for a person";
+    if (at.phase == StepPhase::kWaiting && state.end()) right = "not run";
     const std::string when = at.attempts.empty() ? "        " : clock_time(at.attempts.front().started);
     out += fmt::format("  {}  {} {}  {}\n", paint(app.out, Colour::kFaint, when),
                        paint(app.out, look.colour, look.mark), padded(title_of(step), title_width(app.out)),

@@ -326,6 +326,24 @@ TEST_F(Runs, AnArgumentThatNamesNothingIsRefusedBeforeTheRunBegins) {
   EXPECT_THAT(paper.output, AllOf(HasSubstr("<svc>"), HasSubstr("<at>")));
 }
 
+TEST_F(Runs, NothingBeginsOnAJournalThatIsGoneOrDamaged) {
+  plan("fails",
+       "  a: {do: exec, with: {command: [\"false\"]}}\n  b: {do: exec, with: {command: [ls]}, needs: [a]}\n");
+  EXPECT_EQ(run({"recover", "fails", "--yes"}).code, kFailed);
+  EXPECT_THAT(run({"runs", newest()}).output, HasSubstr("not run"));
+  const std::string bytes = text_of(path("state/journal.db"));
+  std::string damaged = bytes;
+  damaged[damaged.find("run_created") + 4] ^= 1;
+  write("state/journal.db", damaged);
+  const ProcessExit on_damaged = run({"recover", "story", "--yes"});
+  EXPECT_EQ(on_damaged.code, kRefused) << on_damaged.output;
+  std::filesystem::remove(path("state/journal.db"));
+  const ProcessExit on_none = run({"recover", "story", "--yes"});
+  EXPECT_EQ(on_none.code, kRefused);
+  EXPECT_THAT(on_none.output, AllOf(HasSubstr("journal.db is gone"), HasSubstr("mv ")));
+  EXPECT_FALSE(std::filesystem::exists(path("done")));
+}
+
 TEST_F(Runs, ADryRunDoesNothing) {
   const ProcessExit exit = run({"recover", "story", "--dry-run"});
   EXPECT_EQ(exit.code, kDone);
