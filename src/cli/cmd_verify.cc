@@ -5,6 +5,8 @@
 #include "cli/json.h"
 #include "cli/progress.h"
 #include "cli/session.h"
+#include "journal/anchor.h"
+#include "os/files.h"
 #include "repository/verify.h"
 
 namespace daruma {
@@ -22,6 +24,50 @@ const char* word(Finding::Severity severity) {
       return "garbage";
   }
   return "unknown";
+}
+
+// What the journal of runs says of itself, and the repository of it.
+struct JournalCheck {
+  uint64_t events = 0;
+  std::optional<uint64_t> anchored;  // up to which event the repository vouches for it
+  std::string damage;                // "": there is none
+};
+
+// nullopt: nothing ever ran here.
+Result<std::optional<JournalCheck>> check_own_journal(App& app, const Session& session) {
+  const Path file = app.config->state / kJournalFile;
+  DR_TRY(const bool there, exists(app.fs, file));
+  if (!there) return std::optional<JournalCheck>();
+  DR_TRY(const StateDirectory state, open_state(app));
+  DR_TRY(const auto anchor, newest_journal_anchor(*session.repository, state.writer()));
+  JournalCheck check;
+  if (anchor) check.anchored = anchor->number;
+  const auto events = check_journal(app.fs, file, anchor);
+  if (!events.ok() && !events.is(Errc::kCorrupt)) return events.error();
+  if (events.ok())
+    check.events = *events;
+  else
+    check.damage = events.error().what;
+  return std::optional(std::move(check));
+}
+
+void print(App& app, const JournalCheck& check) {
+  if (!check.damage.empty()) {
+    app.out.write(
+        fmt::format("{} {}\n", paint(app.out, Colour::kRed, "NOT GOOD: the journal of runs:"), check.damage));
+    return;
+  }
+  app.out.write(fmt::format("journal of runs: {} events, each as its hash says; {}\n", check.events,
+                            check.anchored
+                                ? fmt::format("the repository vouches for its first {}", *check.anchored)
+                                : "nothing was anchored in the repository yet"));
+}
+
+Json to_json(const JournalCheck& check) {
+  Json out = Json::object();
+  out.set("ok", check.damage.empty()).set("events", check.events).set("damage", check.damage);
+  if (check.anchored) out.set("anchored", *check.anchored);
+  return out;
 }
 
 Json to_json(const VerifyReport& report, bool read_data) {
@@ -83,11 +129,16 @@ Result<bool> verify_repository(App& app, bool read_data) {
   options.memory = heads.empty() ? nullptr : &heads;
   options.progress = [&](uint64_t done, uint64_t total) { progress.update(done, total); };
   DR_TRY(const VerifyReport report, verify(*session.repository, options));
-  if (app.json)
-    app.out.write(to_json(report, read_data).pretty());
-  else
+  DR_TRY(const auto journal, check_own_journal(app, session));
+  if (app.json) {
+    Json out = to_json(report, read_data);
+    if (journal) out.set("journal", to_json(*journal));
+    app.out.write(out.pretty());
+  } else {
     print(app, report, read_data);
-  return report.ok();
+    if (journal) print(app, *journal);
+  }
+  return report.ok() && (!journal || journal->damage.empty());
 }
 
 }  // namespace

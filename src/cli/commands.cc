@@ -189,7 +189,8 @@ constexpr std::array<CommandRow, 23> kCommands{{
      .group = Group::kEveryDay,
      .summary = "check that all copies hold what they must",
      .details = "Without options: everything that is named is there and of the right size. It also\n"
-                "says what it cannot know, as whether the newest state was removed.",
+                "says what it cannot know, as whether the newest state was removed. The journal of runs\n"
+                "is read to its end, and held to what the repository knows of it.",
      .options = kVerifyOptions,
      .run = &run_verify},
     {.name = "look",

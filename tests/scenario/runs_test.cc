@@ -391,6 +391,38 @@ TEST_F(Runs, ADryRunSaysWhereTheRunWouldFailAndHowLongItUsuallyTakes) {
   EXPECT_THAT(exit.output, HasSubstr("as things are, the run would fail at: act"));
 }
 
+TEST_F(Runs, VerifyHoldsTheJournalToItsHashesAndToWhatTheRepositoryKnowsOfIt) {
+  write("daruma.yaml", fmt::format("state: state\n"
+                                   "repository: {{key: {{file: daruma.key}}, copies: [{{name: here, url: "
+                                   "\"file://{}\"}}]}}\n"
+                                   "targets: {{production: {{}}}}\nplans: [plans/*.yaml]\n",
+                                   path("repository").string()));
+  ASSERT_EQ(run({"init"}).code, kDone);
+  plan("harmless", "  act: {do: exec.observe, with: {command: [\"true\"]}}\n");
+  plan("destroys",
+       "  act: {do: exec.destroy, with: {command: [\"true\"]}, approve: {question: {ja: 可, en: Really}}}\n");
+  ASSERT_EQ(run({"recover", "harmless"}).code, kDone);
+  EXPECT_THAT(run({"verify"}).output, HasSubstr("nothing was anchored"));
+  const std::string before = text_of(path("state/journal.db"));
+  ASSERT_EQ(run({"recover", "destroys", "--yes"}).code, kDone);
+  const std::string whole = text_of(path("state/journal.db"));
+
+  const ProcessExit good = run({"verify"});
+  EXPECT_EQ(good.code, kDone) << good.output;
+  EXPECT_THAT(good.output, HasSubstr("the repository vouches for its first"));
+
+  write("state/journal.db", before);
+  const ProcessExit cut = run({"verify"});
+  EXPECT_EQ(cut.code, kFailed) << "the end was cut off: " << cut.output;
+
+  std::string changed = whole;
+  changed[changed.find("A title")] = 'B';
+  write("state/journal.db", changed);
+  const ProcessExit wrong = run({"verify"});
+  EXPECT_EQ(wrong.code, kFailed);
+  EXPECT_THAT(wrong.output, HasSubstr("is not what was written"));
+}
+
 TEST_F(Runs, WithTheJournalsDiskFullNothingBegins) {
   if (!SmallDisk::possible()) GTEST_SKIP() << "only root may mount a small file system here";
   std::filesystem::create_directory(path("state"));
