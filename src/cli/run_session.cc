@@ -138,6 +138,10 @@ Result<RunState> carry_out_here(App& app, RunPlace& place, const std::string& id
   const RunnerWorld world = runner_world(app);
   const auto hands = runner_hands(world, place, id, config_file(app));
   RunView view(app, place, usual_times_here(app, before.created().plan.plan.name));
+  if (app.json && before.position() == 1) {  // nobody has seen how it began
+    DR_TRY(const auto events, place.journal().read("run/" + id));
+    view.show(before, events.front());
+  }
   EngineParts parts{
       .journal = place.journal(), .clock = app.clock, .hands = *hands, .find_type = find_step_type};
   parts.wait_for_people = wait;

@@ -190,11 +190,23 @@ void RunView::show_step(const RunState& state, const StepEnded& ended) {
                   (place_.attempt(state.id(), step.id, ended.attempt) / "output").string()));
 }
 
+// What a run was asked to do; the frozen plan itself is in the journal.
+static Value beginning_of(const RunState& state) {
+  const RunCreated& created = state.created();
+  Value body;
+  body.set("plan", created.plan.plan.name).set("plan_hash", created.plan.hash);
+  body.set("target", std::string(to_string(created.target))).set("by", created.by.name);
+  body.set("reason", created.reason);
+  if (!created.plan.scopes.empty()) body.set("arguments", created.plan.scopes.front().arguments);
+  return body;
+}
+
 void RunView::show(const RunState& state, const JournalEvent& event) {
   if (app_.json) {
     Value object;
     object.set("at", to_rfc3339(event.at)).set("run", state.id()).set("position", event.position);
-    object.set("event", event.kind).set("body", event.kind == "run_created" ? Value() : event.body);
+    object.set("event", event.kind)
+        .set("body", event.kind == "run_created" ? beginning_of(state) : event.body);
     app_.out.write(to_json(object) + "\n");
     app_.out.flush();
     return;

@@ -45,6 +45,10 @@ void refuse_doubles(Library& library) {
 }  // namespace
 
 Result<Plan> load_plan(FileSystem& fs, const Path& file) {
+  if (const auto info = fs.info(file);
+      info.ok() && info->type == FileType::kOther)  // a FIFO would be waited for
+    return Error{Errc::kInvalid, fmt::format("plan {}: it is not a file", file.string()),
+                 "name a plan's file"};
   const auto bytes = read_file(fs, file, kLargestPlan);
   if (bytes.is(Errc::kNotFound))
     return Error{Errc::kNotFound, fmt::format("plan {}: no such file", file.string()),

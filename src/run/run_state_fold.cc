@@ -242,7 +242,11 @@ Status RunState::on(const ApprovalExpired& event, const JournalEvent& at) {
     state->phase = StepPhase::kWaiting;
     return {};
   }
-  fail(*state, fmt::format("nobody approved '{}' in time", event.step),
+  const auto agreed = std::ranges::count_if(state->approval->given, &ApprovalGiven::agree);
+  fail(*state,
+       agreed == 0
+           ? fmt::format("nobody approved '{}' in time", event.step)
+           : fmt::format("only {} of {} approved '{}' in time", agreed, state->approval->count, event.step),
        "start the run anew when somebody is there", at);
   undo_wanted_ = true;
   return {};
