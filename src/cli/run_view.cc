@@ -176,6 +176,9 @@ void RunView::show_step(const RunState& state, const StepEnded& ended) {
          at.undone ? "" : ended.error);
     return;
   }
+  if (at.phase == StepPhase::kVanished && verb == Verb::kAct)
+    line(when, Colour::kYellow, "?", title_of(step),
+         printable(at.error) + ": finding out whether it happened");
   if (at.phase != StepPhase::kSucceeded && at.phase != StepPhase::kFailed) return;  // it will be tried again
   const Look look = look_of(at);
   const std::string outputs = at.phase == StepPhase::kSucceeded ? found(at.outputs) : "";

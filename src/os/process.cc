@@ -151,7 +151,7 @@ class RealProcess final : public Process {
     DR_CHECK(uninterrupted(
                  [&] { return ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED); }) == 0);
     exit_ = ProcessExit{info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status,
-                        output_ ? output_->finish() : ""};
+                        output_ ? output_->finish() : "", info.si_code == CLD_EXITED ? 0 : info.si_status};
   }
 
   Clock& clock_;

@@ -28,6 +28,7 @@ struct Command {
 struct ProcessExit {
   int code = -1;       // exit code, or 128 + signal
   std::string output;  // the last 1 MiB of stdout and stderr together, when captured
+  int signal = 0;      // that ended it; 0: it ended by itself
 };
 
 // A running child. Destruction kills it and its process group (SIGKILL) and reaps it, so that no child

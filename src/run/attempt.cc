@@ -11,6 +11,7 @@ namespace {
 constexpr uint64_t kLargestFile = 64 << 20;
 
 constexpr std::string_view kCalls[] = {"act", "reconcile", "undo"};
+constexpr std::string_view kCuts[] = {"not", "late", "died"};
 
 template <class E>
 Result<E> known(std::optional<E> found, const Value& value, std::string_view key) {
@@ -77,16 +78,19 @@ Status write_result(FileSystem& fs, const Path& attempt, const Ended& ended) {
   value.set("succeeded", ended.outcome == Outcome::kSucceeded).set("no_retry", ended.no_retry);
   value.set("error", ended.error).set("hint", ended.hint).set("outputs", ended.outputs);
   value.set("prepared", ended.prepared).set("output_hash", ended.output_hash);
+  value.set("cut", kCuts[static_cast<size_t>(ended.cut)]);
   return write_value(fs, attempt / "result.json", value);
 }
 
 Result<std::optional<Ended>> read_result(FileSystem& fs, const Path& attempt) {
   DR_TRY(const Value value, read_value(fs, attempt / "result.json"));
   if (value.is_null()) return std::optional<Ended>();
+  const std::string cut_short = value.text_at("cut", kCuts[0]);
+  DR_TRY(const Cut cut, known(enum_named<Cut>(kCuts, cut_short), value, "cut"));
   return std::optional<Ended>({value.boolean_at("succeeded") ? Outcome::kSucceeded : Outcome::kFailed,
                                value.boolean_at("no_retry"), value.text_at("error"), value.text_at("hint"),
                                inner(value, "outputs"), inner(value, "prepared"),
-                               value.text_at("output_hash")});
+                               value.text_at("output_hash"), cut});
 }
 
 Status write_answer(FileSystem& fs, const Path& attempt, const Result<Value>& answer) {
@@ -116,7 +120,10 @@ Result<Remains> look_at(FileSystem& fs, const Path& attempt) {
   DR_TRY(auto ended, read_result(fs, attempt));
   if (ended) return Remains{Left::kEnded, std::move(ended)};
   DR_TRY(const bool started, exists(fs, attempt / "started.json"));
-  if (started) return Remains{Left::kVanished, {}};
+  if (started) {
+    DR_TRY(Value prepared, read_value(fs, attempt / "prepared.json"));
+    return Remains{Left::kVanished, {}, std::move(prepared)};
+  }
   DR_OK(replace_file(fs, attempt / "sealed", {}));
   return Remains{Left::kNeverBegan, {}};
 }

@@ -185,8 +185,8 @@ class Engine {
   }
 
   StepEnded ended_event(const std::string& step, uint32_t attempt, const Ended& ended) const {
-    return {step,        attempt,    state_.epoch(), ended.outcome,  ended.no_retry,
-            ended.error, ended.hint, ended.outputs,  ended.prepared, ended.output_hash};
+    return {step,       attempt,       state_.epoch(), ended.outcome,     ended.no_retry, ended.error,
+            ended.hint, ended.outputs, ended.prepared, ended.output_hash, ended.cut};
   }
 
   Result<bool> perform(const Settle& move) {
@@ -198,7 +198,8 @@ class Engine {
     if (remains.left == Left::kEnded)
       return done(append({ended_event(move.step, move.attempt, *remains.ended)}));
     if (remains.left != Left::kRuns)
-      return done(append({StepVanished{move.step, move.attempt, remains.left == Left::kVanished}}));
+      return done(
+          append({StepVanished{move.step, move.attempt, remains.left == Left::kVanished, remains.prepared}}));
     mine_.emplace(move.step, move.attempt);
     return true;
   }
@@ -225,7 +226,8 @@ class Engine {
     const auto finished = parts_.hands.next(parts_.clock.after(longest));
     if (!finished) return {};
     mine_.erase({finished->step, finished->attempt});
-    if (!finished->ended) return append({StepVanished{finished->step, finished->attempt, true}});
+    if (!finished->ended)
+      return append({StepVanished{finished->step, finished->attempt, true, finished->prepared}});
     return append({ended_event(finished->step, finished->attempt, *finished->ended)});
   }
 

@@ -40,11 +40,13 @@ struct Ended {
   std::string error, hint;
   Value outputs, prepared;
   std::string output_hash;
+  Cut cut = Cut::kNot;
 };
 struct Finished {
   std::string step;
   uint32_t attempt = 0;
   std::optional<Ended> ended;  // nullopt: it vanished: it began, can no longer act, and left no outcome
+  Value prepared = {};         // of one that vanished
 };
 
 // What is left of an attempt that an earlier engine began.
@@ -57,6 +59,7 @@ enum class Left : uint8_t {
 struct Remains {
   Left left = Left::kVanished;
   std::optional<Ended> ended;  // of kEnded
+  Value prepared = {};         // of kVanished
 };
 
 class Hands {

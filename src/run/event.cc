@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::string_view kVerbs[] = {"act", "reconcile", "undo"};
 constexpr std::string_view kOutcomes[] = {"succeeded", "failed"};
+constexpr std::string_view kCuts[] = {"not", "late", "died"};
 constexpr std::string_view kRunOutcomes[] = {"succeeded", "incomplete", "failed", "aborted"};
 
 // Writes the fields of an event into a value.
@@ -24,6 +25,7 @@ class Writer {
   void field(const char* name, Duration value) { body.set(name, value.count()); }
   void field(const char* name, Verb value) { body.set(name, kVerbs[static_cast<size_t>(value)]); }
   void field(const char* name, Outcome value) { body.set(name, kOutcomes[static_cast<size_t>(value)]); }
+  void field(const char* name, Cut value) { body.set(name, kCuts[static_cast<size_t>(value)]); }
   void field(const char* name, RunOutcome value) { body.set(name, to_string(value)); }
   void field(const char* name, Target value) { body.set(name, to_string(value)); }
   void field(const char* name, const std::vector<std::string>& value) {
@@ -43,6 +45,12 @@ class Writer {
     body.set(name, std::move(inner.body));
   }
   void field(const char* name, const FrozenPlan& value) { body.set(name, to_value(value)); }
+
+  // What journals of older darumas lack.
+  template <class T>
+  void maybe(const char* name, const T& value) {
+    field(name, value);
+  }
 
   Value body = Value::Map();
 };
@@ -71,6 +79,7 @@ class Reader {
   }
   void field(const char* name, Verb& out) { word(name, kVerbs, out); }
   void field(const char* name, Outcome& out) { word(name, kOutcomes, out); }
+  void field(const char* name, Cut& out) { word(name, kCuts, out); }
   void field(const char* name, RunOutcome& out) { word(name, kRunOutcomes, out); }
   void field(const char* name, Target& out) { take_word(name, target_named(body_.text_at(name)), out); }
   void field(const char* name, std::vector<std::string>& out) {
@@ -102,6 +111,11 @@ class Reader {
       out = *std::move(plan);
     else
       wrong(name);
+  }
+
+  template <class T>
+  void maybe(const char* name, T& out) {
+    if (body_.find(name)) field(name, out);
   }
 
   const std::string& problem() const { return problem_; }
@@ -166,10 +180,10 @@ void fields(Form& form, E& event) {
         form.field("error", event.error);
     form.field("hint", event.hint), form.field("outputs", event.outputs),
         form.field("prepared", event.prepared);
-    form.field("output_hash", event.output_hash);
+    form.field("output_hash", event.output_hash), form.maybe("cut", event.cut);
   } else if constexpr (std::is_same_v<T, StepVanished>) {
     form.field("step", event.step), form.field("attempt", event.attempt),
-        form.field("started", event.started);
+        form.field("started", event.started), form.maybe("prepared", event.prepared);
   } else if constexpr (std::is_same_v<T, StepSkipped>) {
     form.field("step", event.step), form.field("why", event.why);
   } else if constexpr (std::is_same_v<T, StepRefused>) {

@@ -33,6 +33,13 @@ enum class Verb : uint8_t {
 
 enum class Outcome : uint8_t { kSucceeded, kFailed };
 
+// What cut a failed attempt short, so that it does not know itself how far it came.
+enum class Cut : uint8_t {
+  kNot,
+  kLate,  // its deadline, or a signal ended the program it ran
+  kDied,  // its process ended without an answer: a signal that was not ours, the OOM killer's for one
+};
+
 // How a run ended.
 enum class RunOutcome : uint8_t {
   kSucceeded,
@@ -74,12 +81,14 @@ struct StepEnded {
   Value outputs;            // of kReconcile: {"happened":"yes"|"no"|"unknown"}
   Value prepared;           // what prepare() saw
   std::string output_hash;  // SHA-256 of what it printed
+  Cut cut = Cut::kNot;
 };
 // The attempt can no longer act, and nobody knows whether it did.
 struct StepVanished {
   std::string step;
   uint32_t attempt = 0;
   bool started = true;  // false: it is certain that it never began
+  Value prepared = {};  // what prepare() saw, if it came so far
 };
 struct StepSkipped {
   std::string step;

@@ -22,6 +22,11 @@ const Attempt* StepState::running() const {
   return attempts.empty() || attempts.back().ended ? nullptr : &attempts.back();
 }
 
+const Attempt* StepState::last_act() const {
+  const auto found = std::ranges::find(attempts.rbegin(), attempts.rend(), Verb::kAct, &Attempt::verb);
+  return found == attempts.rend() ? nullptr : &*found;
+}
+
 const Step* RunState::step(std::string_view id) const {
   const auto found = places_.find(id);
   return found == places_.end() ? nullptr : &steps_[found->second];

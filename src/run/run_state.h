@@ -26,7 +26,7 @@ enum class StepPhase : uint8_t {
   kWaiting,   // for its needs
   kAsking,    // for its approval
   kRunning,   // an attempt has started and not ended
-  kVanished,  // an attempt has started and can no longer act; what it did is not known
+  kVanished,  // an attempt has begun and can no longer act; what it did is not known
   kPausing,   // before the next attempt
   kPerson,    // waits for a person's answer
   kSucceeded,
@@ -71,6 +71,8 @@ struct StepState {
   uint32_t undo_attempts = 0;
 
   const Attempt* running() const;
+  // The newest attempt at acting; nullptr: there was none.
+  const Attempt* last_act() const;
 };
 
 enum class RunPhase : uint8_t { kRunning, kStopping, kUndoing, kFinishing, kEnded };
@@ -184,6 +186,7 @@ class RunState {
   void fail(StepState& state, std::string error, std::string hint, const JournalEvent& at);
   void succeed(StepState& state, const JournalEvent& at);
   void on_reconciled(const Step& step, StepState& state, const StepEnded& event, const JournalEvent& at);
+  void on_failed(const Step& step, StepState& state, const StepEnded& event, const JournalEvent& at);
 
   bool ready(const Step& step) const;
   bool is_finish(const Step& step) const { return step.group == kFinishGroup; }

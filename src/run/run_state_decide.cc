@@ -83,7 +83,7 @@ void RunState::decide_pausing(const Step& step, Instant now, Decision& out) cons
   const Attempt& last = state.attempts.back();
   const Instant ended = last.ended.value_or(now);
   Instant due = ended;
-  if (last.verb == Verb::kAct && last.outcome == Outcome::kFailed)
+  if (state.last_act()->outcome == Outcome::kFailed)
     due = ended + pause_before_next(step, state, ended).value_or(Duration{});
   // A clock that was set back must not make anybody wait for it to catch up.
   if (now >= due || now < ended)

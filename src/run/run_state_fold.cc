@@ -148,16 +148,24 @@ Status RunState::on(const StepEnded& event, const JournalEvent& at) {
   }
   state.outputs = event.outputs;
   if (!event.prepared.is_null()) state.prepared = event.prepared;
-  if (good) {
+  if (good)
     succeed(state, at);
-  } else if (!event.no_retry && pause_before_next(*step(event.step), state, at.at)) {
-    state.phase = StepPhase::kPausing;
-    state.error = event.error;
-    state.hint = event.hint;
-  } else {
-    fail(state, event.error, event.hint, at);
-  }
+  else
+    on_failed(*step(event.step), state, event, at);
   return {};
+}
+
+// One that was cut short may have happened all the same: where its type must not simply act again, what
+// became of it is found out first.
+void RunState::on_failed(const Step& step, StepState& state, const StepEnded& event, const JournalEvent& at) {
+  const bool again = !event.no_retry && pause_before_next(step, state, at.at);
+  const StepType* type = type_of(step);
+  const bool repeatable = type && type->after_crash == AfterCrash::kAgain;
+  const bool unknown = !repeatable && (event.cut == Cut::kDied || (event.cut == Cut::kLate && again));
+  if (!unknown && !again) return fail(state, event.error, event.hint, at);
+  state.phase = unknown ? StepPhase::kVanished : StepPhase::kPausing;
+  state.error = event.error;
+  state.hint = event.hint;
 }
 
 void RunState::on_reconciled(const Step& step, StepState& state, const StepEnded& event,
@@ -165,16 +173,19 @@ void RunState::on_reconciled(const Step& step, StepState& state, const StepEnded
   const std::string happened =
       event.outcome == Outcome::kSucceeded ? event.outputs.text_at("happened") : "unknown";
   if (!event.prepared.is_null()) state.prepared = event.prepared;
+  const bool cut_short = state.last_act()->outcome == Outcome::kFailed;
   if (happened == "yes") {
     if (const Value* outputs = event.outputs.find("outputs")) state.outputs = *outputs;
     succeed(state, at);
   } else if (happened == "no") {
-    state.phase = StepPhase::kPausing;  // due at once: it never happened
     state.attempts.back().outcome = Outcome::kSucceeded;
+    if (cut_short && !pause_before_next(step, state, at.at)) return fail(state, state.error, state.hint, at);
+    state.phase = StepPhase::kPausing;  // one that vanished without being cut short: due at once
   } else {
-    state.phase = StepPhase::kVanished;
-    state.error =
+    const std::string unknown =
         event.error.empty() ? fmt::format("nobody can tell whether '{}' happened", step.id) : event.error;
+    state.phase = StepPhase::kVanished;
+    state.error = cut_short ? fmt::format("{}; {}", state.error, unknown) : unknown;
   }
 }
 
@@ -189,6 +200,7 @@ Status RunState::on(const StepVanished& event, const JournalEvent& at) {
     state.undo_attempts--;  // nobody's failure
     return {};
   }
+  if (!event.prepared.is_null()) state.prepared = event.prepared;
   const bool began = event.started || attempt.verb == Verb::kReconcile;
   state.phase = began ? StepPhase::kVanished : StepPhase::kPausing;
   return {};

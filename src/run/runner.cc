@@ -139,7 +139,7 @@ class Runner {
   Ended watch(const ProcessId& worker, SignalInbox& signals, OutputPipe& pipe, OutputFile& output) {
     std::string why;  // it was ended by force
     Deadline deadline = world_.clock.after(assignment_.order.timeout);
-    bool asked = false;
+    bool asked = false, late = false;
     std::optional<ChildEnd> end;
     while (!end) {
       const Duration left = deadline.left(world_.clock.mono());
@@ -151,8 +151,10 @@ class Runner {
       for (const ChildEnd& child : reap_children())
         if (child.pid == worker.pid) end = child;
       if (end || (why.empty() && !deadline.passed(world_.clock.mono()))) continue;
-      if (why.empty())
+      if (why.empty()) {
         why = fmt::format("it did not end within {}", human_duration(assignment_.order.timeout));
+        late = true;
+      }
       for (const ProcessId& member : session_of(worker)) send_signal(member, asked ? SIGKILL : SIGTERM);
       deadline = world_.clock.after(asked ? 100ms : kGrace);
       asked = true;
@@ -161,7 +163,17 @@ class Runner {
     for (std::string more = read_available(pipe.read_end); !more.empty();
          more = read_available(pipe.read_end))
       output.take(more);
-    return outcome(*end, why, output);
+    Ended ended = outcome(*end, why, output);
+    if (ended.outcome == Outcome::kFailed && (late || why.empty())) ended.cut = cut_of(late);
+    return ended;
+  }
+
+  // An answer tells how far it came, unless it is that it was stopped. What an abort ended is not repeated.
+  Cut cut_of(bool late) const {
+    const Result<Value> answer = read_value(world_.fs, attempt_ / "answer.json");
+    const bool answered = answer.ok() && !answer->is_null();
+    if (!answered) return late ? Cut::kLate : Cut::kDied;
+    return read_answer(world_.fs, attempt_).is(Errc::kCancelled) ? Cut::kLate : Cut::kNot;
   }
 
   Ended outcome(const ChildEnd& end, const std::string& why, const OutputFile& output) {
@@ -282,7 +294,9 @@ class RunnerHands final : public Hands {
     const auto again = read_result(world_.fs, watched.attempt);
     if (again.ok() && *again) return Finished{watched.step, watched.number, **again};
     if (!end_leftovers(watched.attempt).ok()) return std::nullopt;
-    return Finished{watched.step, watched.number, std::nullopt};
+    const auto prepared = read_value(world_.fs, watched.attempt / "prepared.json");
+    if (!prepared.ok()) return std::nullopt;
+    return Finished{watched.step, watched.number, std::nullopt, *prepared};
   }
 
   // The worker dies with its runner; what it started may not have.

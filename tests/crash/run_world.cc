@@ -141,6 +141,15 @@ void RunWorld::finish(Act& act) {
   act.ended = ended;
 }
 
+bool RunWorld::dies(Act& act) {
+  if (die_one_in == 0 || act.order.call == Order::Call::kUndo || random_.below(die_one_in) != 0) return false;
+  ++deaths_;
+  if (!act.effect_done && random_.below(2) == 0) take_effect(act);
+  act.ended = Ended{Outcome::kFailed, false, "its process was ended by signal 9", "", Value::Map(), {}, ""};
+  if (!deaths_are_told_as_failures) act.ended->cut = Cut::kDied;
+  return true;
+}
+
 class RunWorld::EngineHands final : public Hands {
  public:
   explicit EngineHands(RunWorld& world) : world_(world) {}
@@ -173,7 +182,7 @@ class RunWorld::EngineHands final : public Hands {
       world_.take_effect(act);
       return std::nullopt;
     }
-    if (!act.ended && !act.dead) world_.finish(act);
+    if (!act.ended && !act.dead && !world_.dies(act)) world_.finish(act);
     const Finished finished{step, attempt, act.ended};
     watched_.erase(watched_.begin() + static_cast<ptrdiff_t>(which));
     world_.point();

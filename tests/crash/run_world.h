@@ -52,6 +52,10 @@ class RunWorld {
   FindType find_type = find_sim_type;
   // How often a step's act fails before it succeeds; UINT32_MAX: always.
   std::map<std::string, uint32_t> failures;
+  // One act in so many dies by a signal in its middle, before or after its effect; 0: none.
+  uint64_t die_one_in = 0;
+  bool deaths_are_told_as_failures = false;  // a planted bug
+  uint64_t deaths() const { return deaths_; }
   // Called at each point at which the engine may be killed.
   std::function<void()> point = [] {};
   std::string run;
@@ -81,6 +85,7 @@ class RunWorld {
   void wrong(std::string what) { wrongs_.push_back(std::move(what)); }
   void take_effect(Act& act);
   void finish(Act& act);
+  bool dies(Act& act);
   void check_intent(const Order& order);
   Act* find(const std::string& step, uint32_t attempt);
 
@@ -91,6 +96,7 @@ class RunWorld {
   std::set<std::string> applied_;
   std::map<std::string, uint32_t> tries_;
   std::vector<std::string> wrongs_;
+  uint64_t deaths_ = 0;
 };
 
 }  // namespace daruma::run

@@ -176,6 +176,55 @@ TEST_F(Runs, AStepWhoseRunnerWasKilledIsUnknownAndAPersonIsAsked) {
   EXPECT_EQ(run({"resume", id}).code, kDone);
 }
 
+TEST_F(Runs, AnActKilledInItsMiddleIsUnknownAndNotRepeated) {
+  plan("pays",
+       "  pay:\n"
+       "    do: exec\n"
+       "    with: {command: [sh, -c, \"echo PAID >>paid; exec sleep 600\"], directory: .}\n"
+       "    retry: {times: 2}\n"
+       "    timeout: 20m\n");
+  auto engine = start({"recover", "pays", "--yes", "--no-wait"});
+  wait_until("it has paid", [&] { return std::filesystem::exists(path("paid")); });
+  const std::string id = newest();
+  ASSERT_TRUE(send_signal(id_of(file_value(attempt(id, "pay.1") / "worker.json")), SIGKILL));
+  const auto exit = engine->wait(clock_->after(1min));
+  ASSERT_TRUE(exit.ok());
+  EXPECT_EQ(exit->code, kWaits) << exit->output;
+  EXPECT_THAT(exit->output,
+              AllOf(HasSubstr("its process was ended by signal 9"), HasSubstr("did 'pay' happen?")));
+  EXPECT_EQ(text_of(path("paid")), "PAID\n");
+  EXPECT_EQ(run({"approve", id, "pay"}).code, kDone);
+  EXPECT_EQ(run({"resume", id}).code, kDone);
+  EXPECT_EQ(text_of(path("paid")), "PAID\n");
+}
+
+TEST_F(Runs, AnActWhoseProgramWasKilledOrThatWasTooLateIsNotRepeatedUnasked) {
+  plan("killed",
+       "  pay: {do: exec, with: {command: [sh, -c, \"echo PAID >>paid; kill -9 $$$$\"], directory: .}, "
+       "retry: {times: 2}}\n");
+  plan("late",
+       "  pay: {do: exec, with: {command: [sh, -c, \"echo PAID >>paid; exec sleep 600\"], directory: .}, "
+       "retry: {times: 2}, timeout: 1s}\n");
+  for (const std::string name : {"killed", "late"}) {
+    std::filesystem::remove(path("paid"));
+    const ProcessExit exit = run({"recover", name, "--yes", "--no-wait"});
+    EXPECT_EQ(exit.code, kWaits) << exit.output;
+    EXPECT_THAT(exit.output, HasSubstr("did 'pay' happen?"));
+    EXPECT_EQ(text_of(path("paid")), "PAID\n") << name;
+    EXPECT_EQ(run({"abort", newest(), "--reason", "test"}).code, kDone);
+    EXPECT_EQ(run({"resume", newest()}).code, kFailed);
+  }
+}
+
+TEST_F(Runs, WhatMayActAgainSimplyDoesWhenItIsKilled) {
+  plan("again",
+       "  act: {do: exec, with: {command: [sh, -c, \"echo once >>done; exec sleep 600\"], directory: ., "
+       "after_crash: again}, retry: {times: 1}, timeout: 1s}\n");
+  const ProcessExit exit = run({"recover", "again", "--yes", "--no-wait"});
+  EXPECT_EQ(exit.code, kFailed) << exit.output;
+  EXPECT_EQ(text_of(path("done")), "once\nonce\n");
+}
+
 TEST_F(Runs, ASecondOneOnTheSameTargetIsRefusedWithWhoHoldsIt) {
   plan("waits",
        "  gate: {do: approve, with: {question: go on}}\n  act: {do: exec, with: {command: [\"true\"]}, "

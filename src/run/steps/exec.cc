@@ -67,6 +67,8 @@ Result<Value> act(StepContext& context) {
   std::string output = exit.output;
   if (capture) fmt::print("{}", output);
   if (output.size() > kCapturedMost) output.erase(0, output.size() - kCapturedMost);
+  if (exit.signal != 0 && expected.empty())
+    return Error{Errc::kCancelled, fmt::format("{} was ended by signal {}", command.argv[0], exit.signal)};
   const std::string code = fmt::format("{}", exit.code);
   const bool good =
       expected.empty() ? exit.code == 0 : std::find(expected.begin(), expected.end(), code) != expected.end();
