@@ -276,7 +276,8 @@ Type<ServiceConfig> service_table() {
       field("directory", &ServiceConfig::directory, path(), optional(),
             "where it runs; runtime docker: the folder of its compose file"),
       field("environment", &ServiceConfig::environment, variables(), optional(),
-            "variables it gets besides ours; never secrets"),
+            "variables it gets; never secrets. Runtime process: of ours it has only PATH, HOME, LANG and the "
+            "like"),
       field("needs", &ServiceConfig::needs, list(name()), optional(),
             "services and datastores that must be well before it starts"),
       field("health", &ServiceConfig::health, health, optional(), "how to ask whether it is well"),

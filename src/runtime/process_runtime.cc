@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/shell_word.h"
+#include "os/environment.h"
 #include "os/files.h"
 #include "os/unix_socket.h"
 #include "runtime/leftovers.h"
@@ -16,9 +17,22 @@ namespace {
 
 constexpr Duration kBetweenTries = 10ms;
 constexpr Duration kGraceOfLeftovers = 3s;
+// What a service gets of our variables besides its own `environment`.
+constexpr const char* kKeptVariables[] = {"PATH", "HOME",   "USER",     "LOGNAME", "SHELL",
+                                          "LANG", "LC_ALL", "LC_CTYPE", "TZ",      "TMPDIR"};
 
 bool shim_may_live(const ServiceRecord& record) {
   return record.boot == boot_id() && is_running(record.shim);
+}
+
+// A service is the same whoever starts it, and gets nothing that was exported for Daruma, its secrets least of
+// all. Where we run inside a service ourselves, the new shim is none of its processes either.
+std::vector<std::string> with_few_variables(std::vector<std::string> command) {
+  std::vector<std::string> words{"env", "-i"};
+  for (const char* name : kKeptVariables)
+    if (const auto value = environment_variable(name)) words.push_back(fmt::format("{}={}", name, *value));
+  words.insert(words.end(), command.begin(), command.end());
+  return words;
 }
 
 }  // namespace
@@ -191,9 +205,8 @@ Status ProcessRuntime::describe() {
 }
 
 Status ProcessRuntime::start_shim(Deadline deadline) {
-  // Where we run inside a service ourselves, the new shim is none of its processes.
-  const Command command{.argv = {world_.daruma_program, "__shim", folder_.path},
-                        .environment = {{kMark, ""}}};
+  const Command command{
+      .argv = with_few_variables({world_.daruma_program.string(), "__shim", folder_.path.string()})};
   auto ended = world_.processes.run(command, deadline);
   if (ended.is(Errc::kCancelled))
     return Error{Errc::kCancelled, fmt::format("'{}' had not started at the deadline", service_.name), see()};

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <fstream>
 
 #include "os/environment.h"
 #include "os/process_table.h"
@@ -191,6 +192,19 @@ TEST_F(Shim, TheProgramGetsItsDirectoryItsVariablesAndItsLimits) {
   start();
   eventually("it printed", [&] { return !logs().empty(); });
   EXPECT_EQ(logs(), world_->directory().native() + " red 123 524288\n");
+}
+
+TEST_F(Shim, TheProgramGetsNothingOfWhoeverTypedButAFewVariables) {
+  ASSERT_EQ(::setenv("OPERATOR_TOKEN", "leak123", 1), 0);
+  given("env; echo done; exec sleep 1000");
+  start();
+  ::unsetenv("OPERATOR_TOKEN");
+  eventually("it printed", [&] { return logs().ends_with("done\n"); });
+  EXPECT_THAT(logs(), testing::Not(HasSubstr("OPERATOR_TOKEN")));
+  EXPECT_THAT(logs(), HasSubstr(fmt::format("PATH={}\n", *environment_variable("PATH"))));
+  std::ifstream shim(fmt::format("/proc/{}/environ", world_->record().shim.pid));
+  const std::string its{std::istreambuf_iterator<char>(shim), {}};
+  EXPECT_THAT(its, testing::Not(HasSubstr("leak123"))) << "nor does what keeps it";
 }
 
 TEST_F(Shim, ALimitThatCannotBeGivenIsSaid) {
