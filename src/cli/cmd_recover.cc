@@ -87,6 +87,7 @@ Result<RunCreated> created_of(const App& app, FrozenPlan plan, Target target, co
   created.plan = std::move(plan);
   created.target = target;
   created.by = person_of(this_user());
+  created.config_file = config_file(app).string();
   created.reason = invocation.value("--reason").value_or("");
   for (const TargetConfig& config : app.config->targets)
     if (config.name == to_string(target) && config.approval) {
@@ -127,7 +128,8 @@ int run_recover(App& app, const Invocation& invocation) {
     DR_TRY(RunPlace place, open_runs(app));
     DR_OK(refuse_damaged(app));
     DR_TRY(const RunCreated created, created_of(app, std::move(frozen), target, invocation));
-    DR_TRY(const std::string id, place.create(created, find_step_type));
+    DR_TRY(const std::string config, config_text(app));
+    DR_TRY(const std::string id, place.create(created, find_step_type, config));
     if (!app.json)
       app.out.write(fmt::format("{}  {}\non {}; watch it from elsewhere: daruma runs {}\n\n",
                                 paint(app.out, Colour::kBold, id), in_our_language(plan.title, plan.name),

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/table.h"
+#include "cli/alarm.h"
 #include "cli/asked_view.h"
 #include "cli/commands.h"
 #include "cli/run_session.h"
@@ -38,6 +39,7 @@ Value as_value(RunPlace& place, const RunState& state) {
     entry.set("step", step.id).set("do", step.action.type).set("state", std::string(to_string(at.phase)));
     entry.set("attempts", at.attempts.size())
         .set("undone", at.undone)
+        .set("undo_failed", at.undo_failed)
         .set("outputs", at.outputs)
         .set("error", at.error);
     steps.push_back(std::move(entry));
@@ -68,7 +70,7 @@ Result<int> list(App& app, RunPlace& place) {
     all.push_back(as_value(place, state));
     table.row({id, std::string(to_string(state.created().target)),
                to_rfc3339(state.started_at()).substr(0, 19) + "Z", state.created().by.name,
-               state_word(place, state)});
+               state_word(place, state) + (state.remains().empty() ? "" : ", something remains")});
   }
   if (app.json)
     app.out.write(to_json(Value().set("runs", std::move(all))) + "\n");
@@ -90,9 +92,12 @@ Status ask(App& app, const std::string& id, const Request& request) {
   if (carried) return asked;  // somebody does, and does not answer
   const RunnerWorld world = runner_world(app);
   const auto hands = runner_hands(world, place, id, config_file(app));
-  return post_letter(
-      {.journal = place.journal(), .clock = app.clock, .hands = *hands, .find_type = find_step_type}, id,
-      event_of(request, person_of(this_user())));
+  EngineParts parts{
+      .journal = place.journal(), .clock = app.clock, .hands = *hands, .find_type = find_step_type};
+  parts.on_event = [&](const RunState& run, const JournalEvent& event) {
+    tell_of_broken_glass(app, *app.config, run, event);
+  };
+  return post_letter(parts, id, event_of(request, person_of(this_user())));
 }
 
 // At a terminal, to agree to what destroys takes typing the step's name: nobody does that out of habit.

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "base/digest.h"
+#include "cli/alarm.h"
 #include "cli/ask_here.h"
 #include "cli/run_view.h"
 #include "cli/session.h"
@@ -13,6 +15,7 @@
 #include "os/files.h"
 #include "run/asked.h"
 #include "run/safety_world.h"
+#include "run/worker.h"
 
 namespace daruma {
 
@@ -131,12 +134,46 @@ std::vector<std::pair<std::string, AskHere::What>> asked_by(const RunState& stat
 
 }  // namespace
 
+namespace {
+
+// What the run's steps act by.
+Result<Config> kept_config(const App& app, const RunPlace& place, const RunState& run) {
+  const RunCreated& created = run.created();
+  if (created.config_hash.empty()) return *app.config;
+  Assignment assignment;
+  assignment.config = created.config_file;
+  assignment.config_hash = created.config_hash;
+  assignment.run_directory = place.directory(run.id());
+  return config_of(app.fs, assignment);
+}
+
+void say_where_config_changed(App& app, const RunPlace& place, const RunState& run) {
+  const RunCreated& created = run.created();
+  if (created.config_hash.empty()) return;
+  const auto now = read_file(app.fs, created.config_file, kLargestRunConfig);
+  if (now.ok() && sha256_hex(as_text(*now)) == created.config_hash) return;
+  app.err.write(fmt::format("{} is not what this run began with; its steps act by {}\n", created.config_file,
+                            (place.directory(run.id()) / kRunConfig).string()));
+}
+
+}  // namespace
+
+Result<std::string> config_text(const App& app) {
+  if (config_file(app).empty()) return std::string();
+  DR_TRY(const Bytes bytes, read_file(app.fs, config_file(app), kLargestRunConfig));
+  return std::string(as_text(bytes));
+}
+
 Result<RunState> carry_out_here(App& app, RunPlace& place, const std::string& id, bool confirms, bool wait) {
   DR_TRY(const RunState before, load_run(place.journal(), id, find_step_type));
   DR_TRY(const Seat seat, place.take(before));
   DR_TRY(const auto control, serve_control(app.fs, app.config->state, id));
   const RunnerWorld world = runner_world(app);
-  const auto hands = runner_hands(world, place, id, config_file(app));
+  DR_TRY(const Config config, kept_config(app, place, before));
+  const std::string& hash = before.created().config_hash;
+  const Path file = hash.empty() ? config_file(app) : Path(before.created().config_file);
+  const auto hands = runner_hands(world, place, id, file, hash);
+  say_where_config_changed(app, place, before);
   RunView view(app, place, usual_times_here(app, before.created().plan.plan.name));
   if (app.json && before.position() == 1) {  // nobody has seen how it began
     DR_TRY(const auto events, place.journal().read("run/" + id));
@@ -145,7 +182,7 @@ Result<RunState> carry_out_here(App& app, RunPlace& place, const std::string& id
   EngineParts parts{
       .journal = place.journal(), .clock = app.clock, .hands = *hands, .find_type = find_step_type};
   parts.wait_for_people = wait;
-  parts.safety = real_safety_world(world, *app.config);
+  parts.safety = real_safety_world(world, config);
   const Person us = person_of(this_user());
   AskHere here(app.out, real_keyboard(), [&](const Request& request) { control->put(request, us); });
   const bool may_answer = wait && !app.json;
@@ -168,6 +205,7 @@ Result<RunState> carry_out_here(App& app, RunPlace& place, const std::string& id
   parts.on_event = [&](const RunState& state, const JournalEvent& event) {
     view.show(state, event);
     control->show(asked_of(state));
+    tell_of_broken_glass(app, config, state, event);
     here.follow(state);
     for (const auto& [step, what] : asked_by(state, event)) {
       const bool approval = what == AskHere::What::kMayItGoOn;

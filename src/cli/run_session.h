@@ -26,6 +26,8 @@ run::StepTimes usual_times_here(const App& app, const std::string& plan);
 run::RunnerWorld runner_world(const App& app);
 // The file of the configuration, for the processes in which steps act; empty: none.
 Path config_file(const App& app);
+// Its text, which a run keeps; "" where there is none.
+Result<std::string> config_text(const App& app);
 // production unless --target says otherwise. kRefused: daruma.yaml has no such target.
 Result<run::Target> target_of(const App& app, const std::optional<std::string>& word);
 

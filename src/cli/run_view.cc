@@ -45,6 +45,7 @@ struct Look {
 
 Look look_of(const StepState& state) {
   if (state.undone) return {Colour::kYellow, "↶"};
+  if (state.undo_failed) return {Colour::kRed, "✗"};
   switch (state.phase) {
     case StepPhase::kSucceeded:
       return {Colour::kGreen, "✓"};
@@ -172,8 +173,10 @@ void RunView::show_step(const RunState& state, const StepEnded& ended) {
   const Instant when = at.ended.value_or(app_.clock.now());
   const Verb verb = at.attempts[ended.attempt - 1].verb;
   if (verb == Verb::kUndo) {
-    line(app_.clock.now(), at.undone ? Colour::kYellow : Colour::kRed, "↶", "undone: " + title_of(step),
-         at.undone ? "" : ended.error);
+    if (at.undone) line(app_.clock.now(), Colour::kYellow, "↶", "undone: " + title_of(step), "");
+    if (!at.undo_failed) return;  // it is undone, or that will be tried again
+    line(app_.clock.now(), Colour::kRed, "✗", "not undone: " + title_of(step), "something remains");
+    say("               " + paint(app_.out, Colour::kRed, printable(at.undo_error)));
     return;
   }
   if (at.phase == StepPhase::kVanished && verb == Verb::kAct)
@@ -229,8 +232,15 @@ void RunView::show(const RunState& state, const JournalEvent& event) {
     line(event.at, Colour::kYellow, "?", title_of(*state.step(vanished->step)),
          vanished->started ? "began, and left no outcome: finding out" : "never began: again");
   if (const auto* given = std::get_if<ApprovalGiven>(&*body))
-    line(event.at, given->agree ? Colour::kGreen : Colour::kRed, given->agree ? "✓" : "✗",
-         fmt::format("{} {} {}", given->by.name, given->agree ? "approves" : "rejects", given->step),
+    line(event.at, given->agree && !given->break_glass ? Colour::kGreen : Colour::kRed,
+         given->break_glass ? "!"
+         : given->agree     ? "✓"
+                            : "✗",
+         fmt::format("{} {} {}", given->by.name,
+                     given->break_glass ? "BREAKS THE GLASS for"
+                     : given->agree     ? "approves"
+                                        : "rejects",
+                     given->step),
          given->reason);
   if (const auto* asked = std::get_if<AbortAsked>(&*body))
     line(event.at, Colour::kRed, "■", fmt::format("{} aborts the run", asked->by.name), asked->reason);
@@ -255,6 +265,7 @@ std::string describe(const App& app, const RunState& state) {
     std::string right = took(at);
     if (at.phase == StepPhase::kSkipped) right = fmt::format("skipped (when: {})", at.skipped_because);
     if (at.phase == StepPhase::kFailed) right = printable(at.error);
+    if (at.undo_failed) right = "not undone: " + printable(at.undo_error);
     if (at.phase == StepPhase::kAsking) right = "waits for approval";
     if (at.phase == StepPhase::kPerson) right = "waits for a person";
     if (at.phase == StepPhase::kWaiting && state.end()) right = "not run";

@@ -44,6 +44,7 @@ Status write_assignment(FileSystem& fs, const Path& attempt, const Assignment& a
   Value value;
   value.set("run", assignment.run).set("config", assignment.config.string());
   value.set("run_directory", assignment.run_directory.string());
+  value.set("config_hash", assignment.config_hash);
   value.set("step", order.step).set("attempt", order.attempt).set("do", order.type);
   value.set("call", kCalls[static_cast<size_t>(order.call)]).set("with", order.with);
   value.set("recorded", order.recorded).set("outputs", order.outputs);
@@ -60,6 +61,7 @@ Result<Assignment> read_assignment(FileSystem& fs, const Path& attempt) {
   assignment.run = value.text_at("run");
   assignment.config = value.text_at("config");
   assignment.run_directory = value.text_at("run_directory");
+  assignment.config_hash = value.text_at("config_hash");
   Order& order = assignment.order;
   order.step = value.text_at("step");
   order.attempt = static_cast<uint32_t>(value.integer_at("attempt"));

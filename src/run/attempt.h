@@ -30,6 +30,8 @@ struct Assignment {
   std::string run;
   Path config;  // daruma.yaml; empty: none
   Path run_directory;
+  std::string config_hash =
+      {};  // of the copy in run_directory that the run acts by; empty: by `config` itself
 };
 
 Status write_assignment(FileSystem& fs, const Path& attempt, const Assignment& assignment);

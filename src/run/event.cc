@@ -169,6 +169,7 @@ void fields(Form& form, E& event) {
     form.field("plan", event.plan), form.field("target", event.target), form.field("by", event.by);
     form.field("reason", event.reason), form.field("policy", event.policy);
     form.field("by_starter", event.by_starter), form.field("expires_ns", event.expires);
+    form.maybe("config_file", event.config_file), form.maybe("config_hash", event.config_hash);
   } else if constexpr (std::is_same_v<T, EngineTook>) {
     form.field("epoch", event.epoch), form.field("pid", event.pid);
   } else if constexpr (std::is_same_v<T, StepStarted>) {

@@ -57,6 +57,8 @@ struct RunCreated {
   Approval policy;         // what the target asks for besides the plan, before a destructive step
   bool by_starter = true;  // whoever started the run may approve
   Duration expires = std::chrono::hours(1);
+  std::string config_file = {};  // the daruma.yaml it began with; the run keeps a copy of it
+  std::string config_hash = {};  // SHA-256 of its bytes; empty: there is no copy
 };
 // An engine carries the run from here on; results of older epochs are recorded and change nothing.
 struct EngineTook {

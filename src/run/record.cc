@@ -16,6 +16,7 @@ bool of_the_plan(const Step& step) { return !step.id.starts_with("finish."); }
 
 report::StepOutcome outcome_of(const StepState& state) {
   if (state.undone) return report::StepOutcome::kUndone;
+  if (state.undo_failed) return report::StepOutcome::kFailed;
   switch (state.phase) {
     case StepPhase::kSucceeded:
       return report::StepOutcome::kSucceeded;
@@ -39,6 +40,7 @@ report::StepTaken taken(const RunState& run, const Step& step) {
   taken.title = words(step.title, step.id);
   taken.outcome = outcome_of(state);
   taken.note = state.phase == StepPhase::kSkipped ? state.skipped_because : state.error;
+  if (state.undo_failed) taken.note = "could not be undone, and remains: " + state.undo_error;
   if (state.attempts.empty()) return taken;
   taken.started = state.attempts.front().started;
   if (state.ended) taken.took = *state.ended - *taken.started;

@@ -4,7 +4,10 @@
 
 #include <fmt/format.h>
 
+#include "base/digest.h"
+#include "os/environment.h"
 #include "os/files.h"
+#include "os/users.h"
 
 namespace daruma::run {
 namespace {
@@ -47,7 +50,17 @@ Result<std::optional<Holder>> RunPlace::holder(Target target, const FindType& fi
   return std::optional<Holder>({taking.run, state->started_at(), state->created().by.name});
 }
 
-Result<std::string> RunPlace::create(const RunCreated& created, const FindType& find_type) {
+Result<RunCreated> RunPlace::keep_config(const std::string& run, RunCreated created,
+                                         const std::string& config) {
+  if (config.empty()) return created;
+  DR_OK(create_dirs(*fs_, directory(run), 0700));
+  DR_OK(replace_file(*fs_, directory(run) / kRunConfig, as_bytes(config)));
+  created.config_hash = sha256_hex(config);
+  return created;
+}
+
+Result<std::string> RunPlace::create(const RunCreated& created, const FindType& find_type,
+                                     const std::string& config) {
   DR_TRY(const Taking taking, last_taking(created.target));
   DR_TRY(const auto held, holder(created.target, find_type));
   const std::string_view target = to_string(created.target);
@@ -71,18 +84,33 @@ Result<std::string> RunPlace::create(const RunCreated& created, const FindType& 
       return Error{Errc::kRefused, fmt::format("somebody else took {} at this moment", target),
                    "see who: daruma runs"};
     DR_OK(taken);
-    DR_OK(journal_->append(stream_of(id), 0, {to_event(created)}));
+    DR_TRY(const RunCreated whole, keep_config(id, created, config));
+    DR_OK(journal_->append(stream_of(id), 0, {to_event(whole)}));
     return id;
   }
+}
+
+Error RunPlace::carried_by_another(const std::string& run) {
+  Error error{Errc::kRefused, fmt::format("run {} is being carried out by another daruma", run),
+              fmt::format("watch it: daruma runs {}", run)};
+  const auto bytes = read_file(*fs_, carrier(run), 4096);
+  const auto who = bytes.ok() ? parse_json(as_text(*bytes)) : Result<Value>(bytes.error());
+  if (!who.ok()) return error;
+  const int64_t pid = who->integer_at("pid");
+  error.what += fmt::format(": process {} of {} since {}", pid, who->text_at("user"), who->text_at("since"));
+  error.hint += fmt::format(
+      "; if process {0} hangs: kill -9 {0} (what acts goes on to its end), then daruma resume {1}", pid, run);
+  return error;
 }
 
 Result<Seat> RunPlace::take(const RunState& run) {
   DR_OK(create_dirs(*fs_, directory(run.id()), 0700));
   auto lock = fs_->lock(directory(run.id()) / "engine.lock");
-  if (lock.is(Errc::kRefused))
-    return Error{Errc::kRefused, fmt::format("run {} is being carried out by another daruma", run.id()),
-                 fmt::format("watch it: daruma runs {}", run.id())};
+  if (lock.is(Errc::kRefused)) return carried_by_another(run.id());
   DR_OK(lock);
+  const Value us =
+      Value().set("pid", this_pid()).set("user", this_user().name).set("since", to_rfc3339(clock_->now()));
+  DR_OK(replace_file(*fs_, carrier(run.id()), as_bytes(to_json(us))));
   const Target target = run.created().target;
   DR_TRY(const Taking taking, last_taking(target));
   if (taking.run != run.id())

@@ -34,6 +34,10 @@ struct Standing {
   std::string left;  // why nobody but a person goes on with it; "": whoever carried it out died
 };
 
+// In a run's folder: the daruma.yaml it began with.
+inline constexpr const char* kRunConfig = "config.yaml";
+inline constexpr uint64_t kLargestRunConfig = 1 << 20;
+
 // The right to carry a run out.
 struct Seat {
   std::unique_ptr<FileLock> lock;
@@ -52,9 +56,11 @@ class RunPlace {
   Path attempt(const std::string& run, const std::string& step, uint32_t number) const;
 
   // Takes the target and records the run. Returns its id, DATE-PLAN-N. kRefused: the target is held; says
-  // by whom, since when, and what to type.
-  Result<std::string> create(const RunCreated& created, const FindType& find_type);
-  // kRefused: another process carries it out, or the target is another run's by now.
+  // by whom, since when, and what to type. `config`: the text of daruma.yaml; a copy of it, durable before
+  // the run is there, is what the run acts by.
+  Result<std::string> create(const RunCreated& created, const FindType& find_type,
+                             const std::string& config = {});
+  // kRefused: another process carries it out (which, and since when), or the target is another run's by now.
   Result<Seat> take(const RunState& run);
   // Who holds a target; nullopt: nobody.
   Result<std::optional<Holder>> holder(Target target, const FindType& find_type);
@@ -80,6 +86,9 @@ class RunPlace {
     std::string run;
   };
   Result<Taking> last_taking(Target target);
+  Result<RunCreated> keep_config(const std::string& run, RunCreated created, const std::string& config);
+  Path carrier(const std::string& run) const { return directory(run) / "engine.json"; }
+  Error carried_by_another(const std::string& run);
   Path left_mark(const std::string& run) const { return directory(run) / "left"; }
 
   FileSystem* fs_;

@@ -116,10 +116,20 @@ bool RunState::is_answered(const Step& failed) const {
   });
 }
 
+std::string RunState::remains() const {
+  std::string out;
+  for (const Step& step : steps_)
+    if (const StepState& state = at(step.id); state.undo_failed)
+      out += fmt::format("{}step '{}' could not be undone: {}", out.empty() ? "" : "; ", step.id,
+                         state.undo_error);
+  return out;
+}
+
 RunEnded RunState::outcome() const {
+  const std::string left = remains().empty() ? "" : "; something remains: " + remains();
   if (abort_)
-    return {RunOutcome::kAborted, fmt::format("aborted by {}{}", abort_->by.name,
-                                              abort_->reason.empty() ? "" : ": " + abort_->reason)};
+    return {RunOutcome::kAborted, fmt::format("aborted by {}{}{}", abort_->by.name,
+                                              abort_->reason.empty() ? "" : ": " + abort_->reason, left)};
   bool stopped = false;
   std::string why;
   for (const Step& step : steps_) {
@@ -129,7 +139,7 @@ RunEnded RunState::outcome() const {
     if (why.empty()) why = fmt::format("step '{}': {}", step.id, state.error);
   }
   if (why.empty()) return {RunOutcome::kSucceeded, ""};
-  return {stopped || undo_wanted_ ? RunOutcome::kFailed : RunOutcome::kIncomplete, why};
+  return {stopped || undo_wanted_ ? RunOutcome::kFailed : RunOutcome::kIncomplete, why + left};
 }
 
 }  // namespace daruma::run

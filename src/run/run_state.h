@@ -69,6 +69,7 @@ struct StepState {
   bool undone = false;
   bool undo_failed = false;
   uint32_t undo_attempts = 0;
+  std::string undo_error;  // of the last undo that failed
 
   const Attempt* running() const;
   // The newest attempt at acting; nullptr: there was none.
@@ -143,6 +144,8 @@ class RunState {
   // How it ends, or would end now. A failure that a later step was there for (`when: steps.X.failed`) and
   // that this step answered with success no longer counts.
   RunEnded outcome() const;
+  // What could not be undone and so remains: "step 'x' could not be undone: why"; empty: nothing.
+  std::string remains() const;
   // One sentence for a notice.
   std::string summary(bool japanese) const;
   const std::optional<AbortAsked>& abort() const { return abort_; }

@@ -34,6 +34,7 @@ Result<std::string> RunState::inputs_hash(const Step& step) const {
   DR_TRY(Value::Map with, inputs(step, Verb::kAct));
   Value all;
   all.set("plan", created_->plan.hash).set("target", std::string(to_string(created_->target)));
+  if (!created_->config_hash.empty()) all.set("config", created_->config_hash);
   all.set("step", step.id).set("do", step.action.type).set("with", Value(std::move(with)));
   return sha256_hex(to_json(all));
 }

@@ -139,7 +139,7 @@ Status RunState::on(const StepEnded& event, const JournalEvent& at) {
   if (attempt.verb == Verb::kUndo) {
     state.undone = good;
     state.undo_failed = !good && state.undo_attempts >= kUndoAttemptsMost;
-    if (!good) state.error = "undo: " + event.error;
+    if (!good) state.undo_error = event.error;
     return {};
   }
   if (attempt.verb == Verb::kReconcile) {

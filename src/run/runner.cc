@@ -234,12 +234,17 @@ int run_detached(const RunnerWorld& world, const Path& attempt, Descriptor chann
 
 class RunnerHands final : public Hands {
  public:
-  RunnerHands(const RunnerWorld& world, const RunPlace& place, std::string run, Path config)
-      : world_(world), place_(place), run_(std::move(run)), config_(std::move(config)) {}
+  RunnerHands(const RunnerWorld& world, const RunPlace& place, std::string run, Path config,
+              std::string config_hash)
+      : world_(world),
+        place_(place),
+        run_(std::move(run)),
+        config_(std::move(config)),
+        config_hash_(std::move(config_hash)) {}
 
   Status begin(const Order& order) override {
     const Path attempt = place_.attempt(run_, order.step, order.attempt);
-    DR_OK(write_assignment(world_.fs, attempt, {order, run_, config_, place_.directory(run_)}));
+    DR_OK(write_assignment(world_.fs, attempt, {order, run_, config_, place_.directory(run_), config_hash_}));
     DR_TRY(const ProcessExit exit,
            world_.processes.run({.argv = {world_.daruma_program.string(), "__step", attempt.string()}},
                                 world_.clock.after(30s)));
@@ -311,6 +316,7 @@ class RunnerHands final : public Hands {
   const RunPlace& place_;
   std::string run_;
   Path config_;
+  std::string config_hash_;
   std::vector<Watched> watched_;
 };
 
@@ -329,8 +335,9 @@ int run_step(const RunnerWorld& world, const Path& attempt) {
 }
 
 std::unique_ptr<Hands> runner_hands(const RunnerWorld& world, const RunPlace& place, std::string run,
-                                    Path config) {
-  return std::make_unique<RunnerHands>(world, place, std::move(run), std::move(config));
+                                    Path config, std::string config_hash) {
+  return std::make_unique<RunnerHands>(world, place, std::move(run), std::move(config),
+                                       std::move(config_hash));
 }
 
 }  // namespace daruma::run

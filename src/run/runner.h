@@ -30,8 +30,8 @@ int run_step(const RunnerWorld& world, const Path& attempt);
 // `daruma __act DIR`: the worker.
 int act_step(const RunnerWorld& world, const Path& attempt, std::stop_token stop);
 
-// Hands that start runners.
+// Hands that start runners. With a hash the steps act by the run's copy of `config`.
 std::unique_ptr<Hands> runner_hands(const RunnerWorld& world, const RunPlace& place, std::string run,
-                                    Path config);
+                                    Path config, std::string config_hash = {});
 
 }  // namespace daruma::run

@@ -4,18 +4,13 @@
 
 #include <fmt/format.h>
 
+#include "base/digest.h"
 #include "os/files.h"
 #include "run/redactor.h"
+#include "run/run_place.h"
 
 namespace daruma::run {
 namespace {
-
-Result<Config> config_of(FileSystem& fs, const Assignment& assignment) {
-  if (!assignment.config.empty()) return load_config(fs, "/", assignment.config);
-  Config config;
-  config.state = assignment.run_directory.parent_path().parent_path();
-  return config;
-}
 
 // {env: NAME} and {file: PATH}, wherever they stand in the inputs.
 void collect(const Value& value, std::vector<SecretReference>& out) {
@@ -58,6 +53,21 @@ Result<Value> clean(const Redactor& redactor, const Result<Value>& answer) {
 }
 
 }  // namespace
+
+Result<Config> config_of(FileSystem& fs, const Assignment& assignment) {
+  if (!assignment.config_hash.empty()) {
+    const Path copy = assignment.run_directory / kRunConfig;
+    DR_TRY(const Bytes bytes, read_file(fs, copy, kLargestRunConfig));
+    if (sha256_hex(as_text(bytes)) != assignment.config_hash)
+      return Error{Errc::kCorrupt, fmt::format("{} is not what the run began with", copy.string()),
+                   "begin the run anew"};
+    return parse_config(std::string(as_text(bytes)), assignment.config);
+  }
+  if (!assignment.config.empty()) return load_config(fs, "/", assignment.config);
+  Config config;
+  config.state = assignment.run_directory.parent_path().parent_path();
+  return config;
+}
 
 std::vector<std::string> secrets_of(FileSystem& fs, const Assignment& assignment) {
   std::vector<SecretReference> references;

@@ -10,6 +10,10 @@
 
 namespace daruma::run {
 
+// What an attempt acts by: the copy of daruma.yaml that its run keeps, its relative paths standing where the
+// file stood; the file itself where there is no copy. kCorrupt: the copy is not what the run began with.
+Result<Config> config_of(FileSystem& fs, const Assignment& assignment);
+
 // The values of every secret that the attempt's configuration or inputs refer to, as far as they can be read.
 std::vector<std::string> secrets_of(FileSystem& fs, const Assignment& assignment);
 

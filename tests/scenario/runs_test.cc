@@ -250,7 +250,10 @@ TEST_F(Runs, ARunThatIsCarriedOutCannotBeCarriedOutTwice) {
   });
   const ProcessExit second = run({"resume", newest()});
   EXPECT_EQ(second.code, kRefused);
-  EXPECT_THAT(second.output, HasSubstr("is being carried out by another daruma"));
+  EXPECT_THAT(second.output, AllOf(HasSubstr("is being carried out by another daruma"),
+                                   HasSubstr(fmt::format("process {} of ", engine->pid())),
+                                   HasSubstr(fmt::format("if process {0} hangs: kill -9 {0}", engine->pid())),
+                                   HasSubstr("then daruma resume " + newest())));
   EXPECT_EQ(run({"abort", newest(), "--reason", "enough"}).code, kDone);
   const auto exit = engine->wait(clock_->after(1min));
   ASSERT_TRUE(exit.ok());
@@ -346,6 +349,106 @@ TEST_F(Runs, APlanEditedMeanwhileChangesNothingOfItsRun) {
   EXPECT_EQ(run({"resume", id}).code, kDone);
   EXPECT_TRUE(std::filesystem::exists(path("first")));
   EXPECT_FALSE(std::filesystem::exists(path("second")));
+}
+
+TEST_F(Runs, AConfigurationEditedMeanwhileChangesNothingOfItsRun) {
+  const auto configured = [&](const std::string& name) {
+    write("daruma.yaml", fmt::format("state: state\n"
+                                     "repository: {{key: {{file: none.key}}, copies: [{{name: here, url: "
+                                     "\"file:///nonexistent/daruma\"}}]}}\n"
+                                     "channels: {{ops: {{kind: command, command: [touch, \"{}\"]}}}}\n"
+                                     "plans: [plans/*.yaml]\n",
+                                     path(name).string()));
+  };
+  configured("first");
+  plan("tells",
+       "  gate: {do: approve, with: {question: go on}}\n"
+       "  tell: {do: notify, with: {channels: [ops], title: hello}, needs: [gate]}\n");
+  EXPECT_EQ(run({"recover", "tells", "--no-wait"}).code, kWaits);
+  const std::string id = newest();
+  EXPECT_EQ(run({"approve", id, "gate"}).code, kDone);
+  configured("second");
+  const ProcessExit exit = run({"resume", id});
+  EXPECT_EQ(exit.code, kDone) << exit.output;
+  EXPECT_THAT(exit.output, HasSubstr("daruma.yaml is not what this run began with"));
+  EXPECT_TRUE(std::filesystem::exists(path("first"))) << "what was agreed to";
+  EXPECT_FALSE(std::filesystem::exists(path("second")));
+}
+
+TEST_F(Runs, AConfigurationBrokenMeanwhileBreaksNoStep) {
+  plan("goes",
+       "  wait: {do: exec, with: {command: [sh, -c, \"touch waits; until [ -e go ]; do sleep 0.02; done\"], "
+       "directory: .}}\n"
+       "  act: {do: exec, with: {command: [touch, acted], directory: .}, needs: [wait]}\n");
+  auto engine = start({"recover", "goes", "--yes"});
+  wait_until("the first step acts", [&] { return std::filesystem::exists(path("waits")); });
+  write("daruma.yaml", "state: {{{\n");
+  write("go", "");
+  const auto exit = engine->wait(clock_->after(1min));
+  ASSERT_TRUE(exit.ok());
+  EXPECT_EQ(exit->code, kDone) << exit->output;
+  EXPECT_TRUE(std::filesystem::exists(path("acted")));
+}
+
+TEST_F(Runs, ACopyOfTheConfigurationThatWasTouchedIsNotActedBy) {
+  plan("goes",
+       "  gate: {do: approve, with: {question: go on}}\n"
+       "  act: {do: exec, with: {command: [touch, acted], directory: .}, needs: [gate]}\n");
+  EXPECT_EQ(run({"recover", "goes", "--no-wait"}).code, kWaits);
+  const std::string id = newest();
+  std::ofstream(attempt(id, "config.yaml"), std::ios::app) << "\n";
+  const ProcessExit exit = run({"resume", id, "--yes"});
+  EXPECT_NE(exit.code, kDone);
+  EXPECT_THAT(exit.output, HasSubstr("is not what the run began with"));
+  EXPECT_FALSE(std::filesystem::exists(path("acted")));
+}
+
+TEST_F(Runs, WhatCouldNotBeUndoneIsToldEverywhere) {
+  write("plans/stuck.yaml",
+        "plan: stuck\ntitle: {ja: 題, en: A title}\nsteps:\n"
+        "  one: {do: exec, with: {command: [\"true\"]}, undo: {do: exec, with: {command: [\"false\"]}}}\n"
+        "  two: {do: exec, with: {command: [\"false\"]}, needs: [one], on_failure: undo}\n"
+        "finish: {report: true}\n");
+  const ProcessExit exit = run({"recover", "stuck", "--yes"});
+  EXPECT_EQ(exit.code, kFailed);
+  const std::string said = "something remains: step 'one' could not be undone: false ended with exit code 1";
+  EXPECT_THAT(exit.output,
+              AllOf(HasSubstr("not undone: one"), HasSubstr(said), Not(HasSubstr(" undone: one\n"))));
+  EXPECT_THAT(run({"runs"}).output, HasSubstr("failed, something remains"));
+  EXPECT_THAT(run({"runs", newest()}).output, AllOf(HasSubstr("not undone: "), HasSubstr(said)));
+  size_t telling = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(attempt(newest(), "report")))
+    telling += text_of(entry.path()).find("could not be undone, and remains") != std::string::npos;
+  EXPECT_GT(telling, 0u);
+}
+
+TEST_F(Runs, BreakingTheGlassIsAlarmedWhetherOrNotItsRunIsCarriedOut) {
+  write("daruma.yaml", fmt::format("state: state\n"
+                                   "repository: {{key: {{file: none.key}}, copies: [{{name: here, url: "
+                                   "\"file:///nonexistent/daruma\"}}]}}\n"
+                                   "targets: {{production: {{approval: {{by_starter: false}}}}}}\n"
+                                   "channels: {{ops: {{kind: command, command: [tee, -a, \"{}\"]}}}}\n"
+                                   "plans: [plans/*.yaml]\n",
+                                   path("told").string()));
+  plan("two",
+       "  gate: {do: approve, with: {question: \"go on?\"}}\n"
+       "  act: {do: exec, with: {command: [touch, acted], directory: .}, needs: [gate]}\n");
+  EXPECT_EQ(run({"recover", "two", "--no-wait"}).code, kWaits);
+  const std::string first = newest();
+  EXPECT_EQ(run({"approve", first, "gate", "--break-glass", "--reason", "fire"}).code, kDone);
+  EXPECT_THAT(text_of(path("told")),
+              AllOf(HasSubstr("broke the glass"), HasSubstr("fire"), HasSubstr(first)));
+  EXPECT_EQ(run({"resume", first}).code, kDone);
+  std::filesystem::remove(path("told"));
+  auto engine = start({"recover", "two"});
+  wait_until("the gate is reached", [&] {
+    return newest() != first && !newest().empty() && state_of(newest()) == "waits for a person";
+  });
+  EXPECT_EQ(run({"approve", newest(), "gate", "--break-glass", "--reason", "flood"}).code, kDone);
+  const auto exit = engine->wait(clock_->after(1min));
+  ASSERT_TRUE(exit.ok());
+  EXPECT_THAT(exit->output, AllOf(HasSubstr("BREAKS THE GLASS for gate"), HasSubstr("ops is told")));
+  EXPECT_THAT(text_of(path("told")), HasSubstr("flood"));
 }
 
 TEST_F(Runs, BadInputIsRefusedBeforeAnythingIsTouched) {
