@@ -25,8 +25,8 @@ bool shim_may_live(const ServiceRecord& record) {
   return record.boot == boot_id() && is_running(record.shim);
 }
 
-// A service is the same whoever starts it, and gets nothing that was exported for Daruma, its secrets least of
-// all. Where we run inside a service ourselves, the new shim is none of its processes either.
+// A service is the same whoever starts it, and gets nothing that was exported for Daruma, its secrets least
+// of all. Where we run inside a service ourselves, the new shim is none of its processes either.
 std::vector<std::string> with_few_variables(std::vector<std::string> command) {
   std::vector<std::string> words{"env", "-i"};
   for (const char* name : kKeptVariables)
