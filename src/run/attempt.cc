@@ -87,7 +87,7 @@ Status write_result(FileSystem& fs, const Path& attempt, const Ended& ended) {
 Result<std::optional<Ended>> read_result(FileSystem& fs, const Path& attempt) {
   DR_TRY(const Value value, read_value(fs, attempt / "result.json"));
   if (value.is_null()) return std::optional<Ended>();
-  const std::string cut_short = value.text_at("cut", kCuts[0]);
+  const std::string cut_short = value.text_at("cut", std::string(kCuts[0]));
   DR_TRY(const Cut cut, known(enum_named<Cut>(kCuts, cut_short), value, "cut"));
   return std::optional<Ended>({value.boolean_at("succeeded") ? Outcome::kSucceeded : Outcome::kFailed,
                                value.boolean_at("no_retry"), value.text_at("error"), value.text_at("hint"),
