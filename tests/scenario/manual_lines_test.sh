@@ -177,6 +177,7 @@ check_page() {
 # Every plan that the page names is there, and has the steps named with it.
 check_plans() {
   local words name file step
+  # shellcheck disable=SC2016
   grep -oE '[Pp]lan `[a-z-]+`, steps? `[a-z_-]+`(, `[a-z_-]+`)*' "$page" | tr -d '`,' |
     while read -r -a words; do
       name=${words[1]}

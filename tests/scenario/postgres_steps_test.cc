@@ -61,8 +61,7 @@ TEST_F(PostgresSteps, ConnectionsAreShownAgainstTheirLimit) {
   const Value outputs = must("postgres.connections", {});
   EXPECT_EQ(outputs.integer_at("max"), 20);
   EXPECT_GE(outputs.integer_at("percent"), 10);  // ours, and perhaps one of the server itself
-  EXPECT_THAT(refused("postgres.connections", {{"limit", 5}}),
-              HasSubstr("of 20 connections are in use: "));
+  EXPECT_THAT(refused("postgres.connections", {{"limit", 5}}), HasSubstr("of 20 connections are in use: "));
 }
 
 TEST_F(PostgresSteps, RowsAreCountedAndComparedWithTheManifest) {
