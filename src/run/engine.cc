@@ -12,6 +12,7 @@ namespace {
 
 // How long to look away from letters and the stop lever.
 constexpr Duration kGlance = 50ms;
+constexpr int kLettersAtOnce = 64;
 
 Status as_refusal(const std::string& what) { return Error{Errc::kRefused, what}; }
 
@@ -231,8 +232,11 @@ class Engine {
     return append({ended_event(finished->step, finished->attempt, *finished->ended)});
   }
 
+  // Not more than some at once: whoever writes without end must not keep the run from going on.
   Status read_letters() {
-    while (auto letter = parts_.letter()) {
+    for (int read = 0; read < kLettersAtOnce; ++read) {
+      auto letter = parts_.letter();
+      if (!letter) break;
       Status fits = fit(letter->body);
       if (fits.ok()) {
         const Status appended = append({letter->body});

@@ -73,6 +73,7 @@ class Story {
   uint64_t overtake_at = 0;
   bool jumps = false;
   bool agrees = true;
+  bool floods = false;                  // somebody who may not answer writes without end
   std::optional<uint64_t> abort_after;  // letters
   uint64_t points() const { return points_; }
 
@@ -149,6 +150,7 @@ class Story {
         return Letter{
             PersonAnswered{step.id, at.attempts.empty() || world_.happened(step.id), {1001, "jiro", {}}, ""}};
     }
+    if (floods) return Letter{ApprovalGiven{"nothing", "", true, {1002, "nobody", {}}, "", false}};
     return std::nullopt;
   }
 
@@ -230,6 +232,12 @@ TEST(ARun, EndsTheSameWhicheverHandsDieBySignal) {
               (std::set<std::string>{"stop", "aside", "restore", "flush", "start", "discard"}))
         << seed;
   }
+}
+
+TEST(ARun, IsNotHeldUpByWhoeverWritesWithoutEnd) {
+  Story story(the_usual_plan(), 1);
+  story.floods = true;
+  EXPECT_EQ(story.carry_to_its_end().end()->outcome, RunOutcome::kSucceeded);
 }
 
 TEST(ARun, ThatIsRejectedLeavesTheWorldAsItWas) {
